@@ -1,0 +1,37 @@
+"""The answer phase, which every policy ends on."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from decoding.transcript import Transcript
+from decoding.types import Delta, Finish
+
+
+class Answer:
+    """Generates the content. The model's own line breaks before it are layout, not content."""
+
+    def __init__(
+        self, transcript: Transcript, turn_ends: frozenset[int], stop: tuple[str, ...]
+    ) -> None:
+        self._transcript, self._stop = transcript, stop
+        self._turn_ends = tuple(sorted(turn_ends))
+        self.finish: Finish = "length"
+
+    async def run(self, *, trim: bool) -> AsyncGenerator[Delta, None]:
+        """Deltas of content; `finish` says afterwards what ended it."""
+        if self._transcript.room < 1:
+            return
+        calls = self._transcript.call(
+            self._transcript.room, stop_token_ids=self._turn_ends, stop=self._stop
+        )
+        leading = trim
+        async with aclosing(calls) as chunks:
+            async for chunk in chunks:
+                self._transcript.keep(chunk.token_ids)
+                text = chunk.text.lstrip("\n") if leading else chunk.text
+                leading = leading and not text
+                if chunk.token_ids or text:
+                    yield Delta("content", text, chunk.token_ids)
+                if chunk.stop_token is not None:
+                    self._transcript.keep((chunk.stop_token,))
+                self.finish = chunk.finish or self.finish

@@ -1,0 +1,39 @@
+"""From a request's thinking to the program that carries it out: the only place that knows all."""
+
+from dataclasses import dataclass
+
+from decoding.budget import Budget, BudgetConfig, BudgetError
+from decoding.direct import Direct
+from decoding.engine import Codec, Policy
+from decoding.markers import Markers
+
+__all__ = ["BudgetConfig", "BudgetError", "Disabled", "ThinkingConfig", "build"]
+
+
+@dataclass(frozen=True, slots=True)
+class Disabled:
+    """No thinking: the prompt closes it before it begins."""
+
+
+ThinkingConfig = BudgetConfig | Disabled
+
+
+def build(
+    config: ThinkingConfig,
+    *,
+    codec: Codec,
+    markers: Markers | None,
+    turn_ends: frozenset[int],
+    answer_reserve: int,
+) -> Policy:
+    """The policy for a model; one without markers does not think and samples directly.
+
+    Raises BudgetError for a config that contradicts itself or asks thoughts of such a model.
+    """
+    if markers is None:
+        if isinstance(config, BudgetConfig) and config != BudgetConfig():
+            raise BudgetError("type", "this model has no thinking markers; configure them")
+        return Direct(turn_ends)
+    if isinstance(config, Disabled):
+        return Direct(turn_ends, disabled=True)
+    return Budget(config, markers, codec, answer_reserve)

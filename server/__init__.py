@@ -1,0 +1,1 @@
+"""How it is served: HTTP in, policies over the engine, SSE or JSON out."""

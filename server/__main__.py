@@ -1,0 +1,114 @@
+"""`python -m server`: serve a checkpoint."""
+
+import asyncio
+import logging
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from pydantic import ValidationError
+from pydantic_settings import CliApp
+
+from server.config import Settings
+
+
+def main() -> int:
+    try:
+        settings = CliApp.run(Settings)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"]))
+        print(f"bide serve: --{field.replace('_', '-')}: {first['msg']}", file=sys.stderr)
+        return 2
+    quiet(settings)
+    try:
+        check_model(settings.model)
+        listening = listen(settings.host, settings.port)
+    except OSError as error:
+        print(f"bide serve: {error}", file=sys.stderr)
+        return 1
+    return asyncio.run(serve(settings, listening))
+
+
+def quiet(settings: Settings) -> None:
+    """Our own lines on the terminal, vLLM's only from warnings on."""
+    logging.basicConfig(level=settings.log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
+    level = "DEBUG" if settings.log_level == "debug" else "ERROR"
+    os.environ.setdefault("VLLM_LOGGING_LEVEL", level)
+    os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+
+def check_model(model: str) -> None:
+    """A path that is not there is told at once; a name with one slash may be a hub's."""
+    path = Path(model)
+    looks_local = path.is_absolute() or model.startswith(".") or model.count("/") != 1
+    if looks_local and not (path / "config.json").is_file():
+        raise FileNotFoundError(f"--model: there is no checkpoint at {model} (no config.json)")
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Bound before the engine starts, so that a port in use is told within a second."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError as error:
+        listening.close()
+        raise OSError(f"--port: cannot listen on {host}:{port}: {error.strerror}") from error
+    return listening
+
+
+async def serve(settings: Settings, listening: socket.socket) -> int:
+    # Slow imports, after all that can be told without them.
+    import uvicorn
+
+    from server.app import create_app
+    from server.engine.model import Model
+    from server.engine.vllm_engine import VllmEngine
+    from server.state import State
+
+    @asynccontextmanager
+    async def serving() -> AsyncIterator[State]:
+        engine = VllmEngine.start(settings)
+        try:
+            model = Model(
+                engine, engine.tokenizer, engine.turn_ends, engine.max_model_len, settings
+            )
+            state = State.build(settings, model, engine.check)
+            announce(settings, listening)
+            yield state
+        finally:
+            engine.stop()
+
+    print(f"starting {settings.name} …", flush=True)
+    config = uvicorn.Config(
+        create_app(serving), log_level="warning", timeout_graceful_shutdown=5
+    )
+    await uvicorn.Server(config).serve(sockets=[listening])
+    return 0
+
+
+def announce(settings: Settings, listening: socket.socket) -> None:
+    host, port = listening.getsockname()[:2]
+    url = f"http://{'localhost' if host in ('0.0.0.0', '127.0.0.1', '::', '::1') else host}:{port}"
+    print(
+        f"""
+{settings.name} is served at {url}/v1
+
+  curl {url}/v1/chat/completions -H 'Content-Type: application/json' -d '{{
+    "messages": [{{"role": "user", "content": "How many r in raspberry?"}}],
+    "temperature": 0, "thinking": {{"waits": 1}}}}'
+
+  bide chat --url {url}        metrics: {url}/metrics
+""",
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

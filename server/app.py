@@ -1,0 +1,49 @@
+"""The application: routes, errors and metrics over the state that a lifespan provides."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from server import errors
+from server.disconnect import Disconnected
+from server.routes import chat, models, operations
+from server.state import State
+
+CLIENT_CLOSED_REQUEST = 499
+
+
+def create_app(serving: Callable[[], AbstractAsyncContextManager[State]]) -> FastAPI:
+    """`serving` opens the state when the server starts and closes it when it stops."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with serving() as state:
+            app.state.bide = state
+            yield
+
+    app = FastAPI(title="Bide", lifespan=lifespan)
+    for router in (chat.router, models.router, operations.router):
+        app.include_router(router)
+    app.add_exception_handler(errors.ApiError, errors.on_api_error)
+    app.add_exception_handler(RequestValidationError, errors.on_invalid_body)
+    app.add_exception_handler(HTTPException, errors.on_http_error)
+    app.add_exception_handler(Disconnected, _on_disconnect)
+    app.middleware("http")(_count)
+    return app
+
+
+async def _on_disconnect(_: Request, __: Exception) -> Response:
+    return Response(status_code=CLIENT_CLOSED_REQUEST)
+
+
+async def _count(
+    request: Request, call_next: Callable[[Request], Awaitable[Response]]
+) -> Response:
+    response = await call_next(request)
+    route = request.scope.get("route")
+    path = route.path if route is not None else "unknown"
+    State.of(request).metrics.requests.labels(path, response.status_code).inc()
+    return response

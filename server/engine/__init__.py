@@ -1,0 +1,1 @@
+"""The engine behind `decoding.engine.Engine`, and the only imports of vLLM."""

@@ -1,0 +1,65 @@
+"""Messages to token ids, by the model's own chat template, with its thinking open or closed."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from jinja2 import TemplateError
+
+from decoding.engine import Codec
+from decoding.markers import Markers
+from server.errors import InvalidRequest
+
+
+class TokenizerCodec:
+    """A Hugging Face tokenizer as `decoding.engine.Codec`."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        self._tokenizer = tokenizer
+
+    def encode(self, text: str) -> list[int]:
+        return list(self._tokenizer.encode(text, add_special_tokens=False))
+
+    def decode(self, token_ids: Sequence[int]) -> str:
+        return str(
+            self._tokenizer.decode(
+                list(token_ids), skip_special_tokens=False, clean_up_tokenization_spaces=False
+            )
+        )
+
+
+class PromptRenderer:
+    def __init__(self, tokenizer: Any, codec: Codec, markers: Markers | None) -> None:
+        self._tokenizer, self._codec, self._markers = tokenizer, codec, markers
+
+    def render(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        *,
+        thinking: bool,
+        template_arguments: Mapping[str, Any],
+    ) -> list[int]:
+        """Raises InvalidRequest for messages that the template refuses."""
+        try:
+            text = self._tokenizer.apply_chat_template(
+                list(messages),
+                tokenize=False,
+                add_generation_prompt=True,
+                enable_thinking=thinking,
+                **template_arguments,
+            )
+        except (TemplateError, ValueError) as error:
+            raise InvalidRequest(f"messages: {error}", "messages") from error
+        return self._codec.encode(self._with_thinking(str(text), thinking))
+
+    def _with_thinking(self, text: str, thinking: bool) -> str:
+        """Open or close the thinking where the template left that to the model."""
+        if self._markers is None:
+            return text
+        profile = self._markers.profile
+        bare = text.rstrip()
+        is_open, is_closed = bare.endswith(profile.start), bare.endswith(profile.end)
+        if thinking:
+            return text if is_open else text + profile.opening
+        if is_closed:
+            return text
+        return text + ("" if is_open else profile.opening) + profile.closing

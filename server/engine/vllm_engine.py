@@ -1,0 +1,142 @@
+"""vLLM's AsyncLLM, in this process's event loop, as `decoding.engine.Engine`."""
+
+import itertools
+import os
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from typing import Any
+
+from vllm import SamplingParams, TokensPrompt
+from vllm.engine.arg_utils import AsyncEngineArgs
+from vllm.platforms import current_platform
+from vllm.sampling_params import RequestOutputKind
+from vllm.v1.engine.async_llm import AsyncLLM
+from vllm.v1.engine.exceptions import EngineDeadError
+
+from decoding.types import Chunk, Sampling
+from server.config import Settings
+from server.engine.platform import cpu_defaults
+from server.errors import EngineUnavailable
+
+NEVER = -100.0
+"""A logit bias that no sampling survives."""
+
+
+class VllmEngine:
+    """One engine. `start` within a running event loop; `stop` when done."""
+
+    def __init__(self, llm: AsyncLLM) -> None:
+        self._llm = llm
+        self._numbers = itertools.count()
+        self.tokenizer: Any = llm.get_tokenizer()
+        self.max_model_len: int = llm.model_config.max_model_len
+        known = len(self.tokenizer)
+        # Rows of the embedding that no token uses could be drawn, but not sent back as a prompt.
+        self._unknown = dict.fromkeys(range(known, llm.model_config.get_vocab_size()), NEVER)
+        self.turn_ends = frozenset(_end_tokens(llm))
+
+    @classmethod
+    def start(cls, settings: Settings) -> "VllmEngine":
+        return cls(AsyncLLM.from_engine_args(engine_args(settings)))
+
+    def stop(self) -> None:
+        self._llm.shutdown()
+
+    async def check(self) -> None:
+        """Raises EngineUnavailable where the engine does not answer."""
+        try:
+            await self._llm.check_health()
+        except EngineDeadError as error:
+            raise EngineUnavailable("the engine has stopped") from error
+
+    async def generate(
+        self, token_ids: Sequence[int], sampling: Sampling
+    ) -> AsyncGenerator[Chunk, None]:
+        outputs = self._llm.generate(
+            TokensPrompt(prompt_token_ids=list(token_ids)),
+            self._params(sampling),
+            request_id=f"call-{next(self._numbers)}",
+        )
+        stops = frozenset(sampling.stop_token_ids)
+        try:
+            async with aclosing(outputs) as results:
+                async for result in results:
+                    yield _chunk(result.outputs[0], stops)
+        except EngineDeadError as error:
+            raise EngineUnavailable("the engine has stopped") from error
+
+    def _params(self, sampling: Sampling) -> SamplingParams:
+        return SamplingParams(
+            max_tokens=sampling.max_tokens,
+            temperature=sampling.temperature,
+            top_p=sampling.top_p,
+            top_k=sampling.top_k,
+            min_p=sampling.min_p,
+            presence_penalty=sampling.presence_penalty,
+            frequency_penalty=sampling.frequency_penalty,
+            repetition_penalty=sampling.repetition_penalty,
+            seed=sampling.seed,
+            logit_bias={**sampling.logit_bias, **self._unknown} or None,
+            stop=list(sampling.stop),
+            stop_token_ids=list(sampling.stop_token_ids),
+            # Ends of turn come as stop tokens, so that it is always known which one it was.
+            ignore_eos=True if sampling.ignore_eos else bool(sampling.stop_token_ids),
+            # A marker must not vanish from the text where it is not one: see Budget.
+            skip_special_tokens=False,
+            spaces_between_special_tokens=False,
+            output_kind=RequestOutputKind.DELTA,
+        )
+
+
+def engine_args(settings: Settings) -> AsyncEngineArgs:
+    """vLLM's arguments; on CPU with defaults found for this machine."""
+    common: dict[str, Any] = {
+        "model": settings.model,
+        "dtype": settings.dtype,
+        "max_model_len": settings.max_model_len,
+        "max_num_seqs": settings.max_num_seqs,
+        "tensor_parallel_size": settings.tensor_parallel_size,
+        "data_parallel_size": settings.data_parallel_size,
+        "enable_prefix_caching": settings.enable_prefix_caching,
+        "enable_log_requests": False,
+        # Checkpoints bring their own sampling defaults; a request's fields are to be the whole truth.
+        "generation_config": "vllm",
+    }
+    if not current_platform.is_cpu():
+        return AsyncEngineArgs(
+            **common,
+            gpu_memory_utilization=settings.gpu_memory_utilization,
+            enforce_eager=bool(settings.enforce_eager),
+        )
+    found = cpu_defaults(settings.kv_cache_gib, settings.threads)
+    os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", _cores(found.threads))
+    return AsyncEngineArgs(
+        **common,
+        gpu_memory_utilization=found.memory_share,
+        kv_cache_memory_bytes=found.kv_cache_bytes,
+        enforce_eager=settings.enforce_eager is not False,
+    )
+
+
+def _cores(threads: int) -> str:
+    cores = sorted(os.sched_getaffinity(0))[:threads]
+    return ",".join(map(str, cores))
+
+
+def _end_tokens(llm: AsyncLLM) -> set[int]:
+    """The tokenizer's end of sequence and those that the checkpoint's generation config names."""
+    ends = {llm.get_tokenizer().eos_token_id}
+    listed = llm.model_config.try_get_generation_config().get("eos_token_id") or []
+    ends.update([listed] if isinstance(listed, int) else listed)
+    return {end for end in ends if end is not None}
+
+
+def _chunk(output: Any, stops: frozenset[int]) -> Chunk:
+    """vLLM ends `token_ids` with the stop token; here it stands apart."""
+    ids = tuple(output.token_ids)
+    if output.finish_reason not in (None, "stop", "length"):
+        raise EngineUnavailable(f"the engine ended a call: {output.finish_reason}")
+    stop_token = output.stop_reason if output.stop_reason in stops else None
+    if stop_token is not None:
+        ids = ids[:-1]
+    return Chunk(ids, output.text, output.finish_reason, stop_token)

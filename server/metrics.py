@@ -1,0 +1,85 @@
+"""Prometheus metrics of requests and of thinking."""
+
+import time
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import generate_latest
+
+from decoding.types import Delta, Event, Final
+from server.admission import Admission
+
+LENGTHS = (0, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768)
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+TOKEN_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1)
+
+
+class Metrics:
+    def __init__(self, admission: Admission) -> None:
+        self.registry = registry = CollectorRegistry()
+        self.requests = Counter(
+            "bide_requests", "HTTP requests", ["route", "status"], registry=registry
+        )
+        self.thinking = Histogram(
+            "bide_thinking_tokens", "Length of a thought", buckets=LENGTHS, registry=registry
+        )
+        self.waits = Counter("bide_waits", "End attempts replaced", registry=registry)
+        self.ends = Counter("bide_thinking_ends", "How thoughts ended", ["end"], registry=registry)
+        self.tokens = Counter("bide_tokens", "Tokens by phase", ["phase"], registry=registry)
+        self.first_token = Histogram(
+            "bide_time_to_first_token_seconds",
+            "From the request to its first token, queueing included",
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self.per_token = Histogram(
+            "bide_time_per_token_seconds",
+            "Mean over an answer, after its first token",
+            buckets=TOKEN_SECONDS,
+            registry=registry,
+        )
+        running = Gauge("bide_programs_running", "Programs in the engine", registry=registry)
+        running.set_function(lambda: admission.running)
+        waiting = Gauge("bide_programs_waiting", "Programs waiting", registry=registry)
+        waiting.set_function(lambda: admission.waiting)
+
+    def watch(self) -> "Watch":
+        return Watch(self)
+
+    def exposition(self) -> bytes:
+        """Ours, then those that vLLM and Python keep in the default registry."""
+        return generate_latest(self.registry) + generate_latest(REGISTRY)
+
+
+class Watch:
+    """Observes one program from its request on."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._begun = time.perf_counter()
+        self._first: float | None = None
+
+    def see(self, event: Event) -> None:
+        if isinstance(event, Delta):
+            if self._first is None and not event.injected:
+                self._first = time.perf_counter()
+                self._metrics.first_token.observe(self._first - self._begun)
+        else:
+            self._finish(event)
+
+    def _finish(self, final: Final) -> None:
+        metrics, usage = self._metrics, final.usage
+        if self._first is not None and usage.generated > 1:
+            spent = time.perf_counter() - self._first
+            metrics.per_token.observe(spent / (usage.generated - 1))
+        for phase, count in (
+            ("prompt", usage.prompt),
+            ("reasoning", usage.reasoning),
+            ("content", usage.completion - usage.reasoning),
+            ("injected", usage.injected),
+            ("discarded", usage.discarded),
+        ):
+            metrics.tokens.labels(phase).inc(count)
+        if final.thinking is not None:
+            metrics.thinking.observe(final.thinking.tokens)
+            metrics.waits.inc(final.thinking.waits)
+            metrics.ends.labels(final.thinking.end).inc()

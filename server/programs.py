@@ -1,0 +1,65 @@
+"""Runs a request's programs in the engine, one for each choice, and merges what they say."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import replace
+
+from decoding.engine import Engine, Policy
+from decoding.types import Event, Sampling
+from server.admission import Admission
+from server.metrics import Metrics
+
+
+class Programs:
+    def __init__(self, engine: Engine, admission: Admission, metrics: Metrics) -> None:
+        self._engine, self._admission, self._metrics = engine, admission, metrics
+
+    async def run(
+        self, policy: Policy, prompt: Sequence[int], sampling: Sampling, count: int = 1
+    ) -> AsyncGenerator[tuple[int, Event], None]:
+        """Events with the number of their choice; closing the generator aborts them all."""
+        choices = [self._run_one(policy, prompt, _of_choice(sampling, i)) for i in range(count)]
+        steps = {_next_of(choice): i for i, choice in enumerate(choices)}
+        try:
+            while steps:
+                done, _ = await asyncio.wait(steps, return_when=asyncio.FIRST_COMPLETED)
+                for step in done:
+                    index = steps.pop(step)
+                    event = step.result()
+                    if event is None:
+                        continue
+                    steps[_next_of(choices[index])] = index
+                    yield index, event
+        finally:
+            for step in steps:
+                step.cancel()
+            await asyncio.gather(*steps, return_exceptions=True)
+            for choice in choices:
+                await choice.aclose()
+
+    async def _run_one(
+        self, policy: Policy, prompt: Sequence[int], sampling: Sampling
+    ) -> AsyncGenerator[Event, None]:
+        watch = self._metrics.watch()
+        async with (
+            self._admission.place(),
+            aclosing(policy.run(self._engine, prompt, sampling)) as events,
+        ):
+            async for event in events:
+                watch.see(event)
+                yield event
+
+
+def _next_of(choice: AsyncGenerator[Event, None]) -> "asyncio.Task[Event | None]":
+    async def step() -> Event | None:
+        return await anext(choice, None)
+
+    return asyncio.create_task(step())
+
+
+def _of_choice(sampling: Sampling, index: int) -> Sampling:
+    """Choices of a seeded request differ, and each can be had again."""
+    if sampling.seed is None or index == 0:
+        return sampling
+    return replace(sampling, seed=(sampling.seed + index) % 2**31)

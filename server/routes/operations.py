@@ -1,0 +1,20 @@
+"""`GET /health` and `GET /metrics`: for those who run the server."""
+
+from fastapi import APIRouter, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from server.state import State
+
+router = APIRouter()
+
+
+@router.get("/health")
+async def health(request: Request) -> dict[str, str]:
+    """200 while the engine answers, 503 once it has stopped."""
+    await State.of(request).check_engine()
+    return {"status": "ok"}
+
+
+@router.get("/metrics")
+async def metrics(request: Request) -> Response:
+    return Response(State.of(request).metrics.exposition(), media_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,1 @@
+"""What each API says and hears; one file an API."""

@@ -1,0 +1,51 @@
+"""What a running server has, as the routes see it."""
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from fastapi import Request
+
+from server.admission import Admission
+from server.config import Settings
+from server.engine.model import Model
+from server.errors import UnknownModel
+from server.metrics import Metrics
+from server.programs import Programs
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    settings: Settings
+    served: Model
+    admission: Admission
+    metrics: Metrics
+    programs: Programs
+    check_engine: Callable[[], Awaitable[None]]
+    """Raises EngineUnavailable where the engine does not answer."""
+    started: int
+
+    @classmethod
+    def build(
+        cls, settings: Settings, model: Model, check_engine: Callable[[], Awaitable[None]]
+    ) -> "State":
+        admission = Admission(settings.max_num_seqs)
+        metrics = Metrics(admission)
+        programs = Programs(model.engine, admission, metrics)
+        return cls(
+            settings, model, admission, metrics, programs, check_engine, started=int(time.time())
+        )
+
+    @staticmethod
+    def of(request: Request) -> "State":
+        state = request.app.state.bide
+        assert isinstance(state, State)
+        return state
+
+    def model(self, name: str | None) -> Model:
+        """The model of that name; the served one where none is named."""
+        if name is not None and name != self.served.name:
+            raise UnknownModel(
+                f"model: there is no {name!r}, only {self.served.name!r}", "model", "model_not_found"
+            )
+        return self.served

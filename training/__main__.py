@@ -1,0 +1,33 @@
+"""`python -m training RECIPE`: train what a recipe says."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from training.config import RecipeError, load_recipe
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="bide train", description="Train what a recipe says.")
+    parser.add_argument("recipe", type=Path, help="a TOML file, see training/recipes")
+    parser.add_argument("--seed", type=int, help="instead of the recipe's")
+    parser.add_argument("--threads", type=int, help="instead of the recipe's; default all cores")
+    parser.add_argument("--out", type=Path, default=Path("runs"), help="default: runs")
+    options = parser.parse_args()
+    given = {"seed": options.seed, "threads": options.threads}
+    try:
+        recipe = load_recipe(options.recipe, {k: v for k, v in given.items() if v is not None})
+    except RecipeError as error:
+        print(error, file=sys.stderr)
+        return 2
+    # Imported late: a mistake in the recipe is told at once, not after torch has loaded.
+    from training.pipeline import run
+
+    folder = options.out / f"{recipe.name}-seed{recipe.run.seed}"
+    print(f"{recipe.name}, seed {recipe.run.seed}, in {folder}")
+    print(f"done: {run(recipe, folder)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,114 @@
+"""Recipes: what a TOML file may say, and errors that name the file, the line and the field."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError
+
+from training.world.families import DEFAULT_MIX, FAMILIES
+from training.world.trace import Habits
+
+
+class RecipeError(ValueError):
+    """A recipe that cannot be run; the message names file, line and field."""
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ModelShape(Section):
+    """The shape of a Qwen3 model (pre-norm, QK-norm, SwiGLU, rotary, tied embeddings)."""
+
+    hidden_size: PositiveInt
+    layers: PositiveInt
+    heads: PositiveInt
+    kv_heads: PositiveInt
+    head_size: PositiveInt
+    feed_forward: PositiveInt
+    context: PositiveInt = 2048
+
+
+class Mix(Section):
+    """What a stage reads. Shares of documents; what is left of 1 is traces in full."""
+
+    plain: float = Field(0.0, ge=0, le=1, description="worked examples without roles or markers")
+    no_thinking: float = Field(0.05, ge=0, le=1, description="conversations answered at once")
+    cut: float = Field(0.12, ge=0, le=1, description="thinking cut at random, as by a budget")
+    hard: float = Field(0.0, ge=0, description="tilt of the levels towards the hard ones")
+
+
+class Stage(Section):
+    """One stage of the pipeline. Tokens count padding too."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_-]*$")
+    kind: Literal["pretrain", "midtrain", "sft"]
+    tokens: PositiveInt
+    matrix_learning_rate: PositiveFloat = Field(description="Muon, for the weight matrices")
+    learning_rate: PositiveFloat = Field(description="AdamW, for embeddings and norms")
+    warmup: float = Field(0.0, ge=0, lt=1, description="share of the steps")
+    final: float = Field(0.0, ge=0, le=1, description="share of the peak rate at the end")
+    weight_decay: float = Field(0.02, ge=0)
+    clip: PositiveFloat = 1.0
+    mix: Mix = Mix()
+
+
+class Batches(Section):
+    tokens: PositiveInt = 5120
+    lengths: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = (80, 128, 192, 288, 416, 640)
+    """A document is padded to the shortest of these that holds it; a batch is of one length."""
+
+
+class Run(Section):
+    seed: int = 0
+    threads: PositiveInt | None = Field(None, description="default: all cores")
+    compile: bool = True
+    save_every: PositiveInt = Field(500, description="steps")
+    log_every: PositiveInt = Field(20, description="steps")
+
+
+class Recipe(Section):
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
+    description: str = ""
+    model: ModelShape
+    families: dict[str, PositiveFloat] = dict(DEFAULT_MIX)
+    habits: Habits = Habits()
+    batches: Batches = Batches()
+    run: Run = Run()
+    stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
+
+
+def load_recipe(path: Path, overrides: dict[str, object] | None = None) -> Recipe:
+    """Read and check a recipe; `overrides` replace values of its [run] table.
+
+    Raises RecipeError with one line that says where the mistake is and what would be right.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        data = tomllib.loads(text)
+    except OSError as error:
+        raise RecipeError(f"{path}: {error.strerror}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"{path}: not TOML: {error}") from error
+    data["run"] = {**data.get("run", {}), **(overrides or {})}
+    try:
+        recipe = Recipe.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"]))
+        line = _line_of(text, str(first["loc"][-1]) if first["loc"] else "")
+        raise RecipeError(f"{path}{line}: {field}: {first['msg']}") from error
+    unknown = sorted(recipe.families.keys() - FAMILIES.keys())
+    if unknown:
+        known = ", ".join(FAMILIES)
+        line = _line_of(text, unknown[0])
+        raise RecipeError(f"{path}{line}: families.{unknown[0]}: unknown; there are {known}")
+    return recipe
+
+
+def _line_of(text: str, key: str) -> str:
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.split("=")[0].strip() == key:
+            return f":{number}"
+    return ""

@@ -1,0 +1,64 @@
+"""All stages of a recipe in order, each from the folder that the one before it left."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer
+from transformers import AutoTokenizer, PreTrainedTokenizerFast, Qwen3ForCausalLM
+
+from training import pretrain, sft
+from training.config import Recipe, Stage
+from training.data.documents import Document
+from training.loop import run_stage
+from training.model import new_model
+from training.tokenizer import build
+
+Documents = Callable[[Recipe, Stage, Tokenizer], Callable[[int], Document]]
+Schedule = Callable[[Stage], Callable[[int, int], float]]
+
+KINDS: dict[str, tuple[Documents, Schedule]] = {
+    "pretrain": (pretrain.documents, pretrain.schedule),
+    "midtrain": (pretrain.documents, pretrain.schedule),
+    "sft": (sft.documents, sft.schedule),
+}
+
+
+def run(recipe: Recipe, folder: Path) -> Path:
+    """Train, going on where an earlier call was cut off; returns the last stage's model folder."""
+    if recipe.run.threads:
+        torch.set_num_threads(recipe.run.threads)
+    previous: Path | None = None
+    for stage in recipe.stages:
+        home = folder / stage.name
+        if not (home / "model").exists():
+            model, tokenizer = _open(recipe, previous)
+            documents, schedule = KINDS[stage.kind]
+            read = documents(recipe, stage, tokenizer.backend_tokenizer)
+            torch.compiler.reset()
+            course = run_stage(recipe, stage, home, model, tokenizer, read, schedule(stage))
+            print(_summary(stage, course.__dict__))
+        previous = home / "model"
+    assert previous is not None, "a recipe has at least one stage"
+    return previous
+
+
+def _open(
+    recipe: Recipe, folder: Path | None
+) -> tuple[Qwen3ForCausalLM, PreTrainedTokenizerFast]:
+    if folder is None:
+        tokenizer = build()
+        return new_model(recipe.model, tokenizer, recipe.run.seed), tokenizer
+    model = Qwen3ForCausalLM.from_pretrained(
+        folder, dtype=torch.float32, attn_implementation="eager"
+    )
+    return model, AutoTokenizer.from_pretrained(folder)
+
+
+def _summary(stage: Stage, course: dict[str, int]) -> str:
+    shortened = course["shortened"] / max(1, course["documents"])
+    padding = course["padding"] / max(1, course["tokens"])
+    return (
+        f"{stage.name}: {course['step']} steps, {course['tokens'] / 1e6:.1f} M tokens "
+        f"({padding:.0%} padding), {course['documents']} documents, {shortened:.2%} shortened"
+    )

@@ -1,0 +1,1 @@
+"""Procedural problems in plain English with worked traces, some with planted slips."""
