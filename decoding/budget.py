@@ -65,7 +65,8 @@ class Thought:
 class Budget:
     """The policy. `answer_reserve`: completion tokens kept from thinking that has no budget.
 
-    Raises BudgetError on construction if `config` contradicts itself.
+    Raises BudgetError on construction if `config` contradicts itself, and `check` does so where
+    `max_tokens` has no place for the budget and an answer.
     """
 
     config: BudgetConfig
@@ -94,6 +95,14 @@ class Budget:
         closing = (*self.markers.line_break, *self.markers.closing)
         return len(closing) + len(self.codec.encode(self._prefix)) + 1
 
+    def check(self, max_tokens: int) -> None:
+        budget, least = self.config.budget_tokens or 0, self.overhead
+        if max_tokens < least:
+            raise BudgetError("max_tokens", f"{max_tokens} is less than the {least} of any answer")
+        if budget + least > max_tokens:
+            message = f"{budget} leaves no room for an answer: at most {max_tokens - least}"
+            raise BudgetError("budget_tokens", f"{message} of max_tokens {max_tokens}")
+
     async def run(
         self, engine: Engine, prompt: Sequence[int], sampling: Sampling
     ) -> AsyncGenerator[Event, None]:
@@ -120,12 +129,10 @@ class Budget:
         """The budget, or less where `max_tokens` would leave no room for an answer."""
         room = max_tokens - self.overhead
         if self.config.budget_tokens is None:
-            return max(0, room + 1 - max(1, self.answer_reserve))
+            return max(0, room + 1 - answer_share(max_tokens, self.answer_reserve))
         return max(0, min(room, self.config.budget_tokens))
 
-    async def _think(
-        self, transcript: Transcript, thought: Thought
-    ) -> AsyncGenerator[Delta, None]:
+    async def _think(self, transcript: Transcript, thought: Thought) -> AsyncGenerator[Delta, None]:
         """THINK and INJECT in turn, until the model may end or the budget is used up."""
         while thought.end is None:
             async with aclosing(self._round(transcript, thought)) as deltas:
@@ -133,8 +140,8 @@ class Budget:
                     yield delta
             if thought.attempt is None:
                 thought.end = "budget"
-                if self._end_text:
-                    yield _injected(transcript, self.config.end_text, self._end_text)
+                if last_words := self._last_words(thought):
+                    yield _injected(transcript, self.config.end_text, last_words)
             elif self._replaces(transcript, thought):
                 turn = thought.waits % len(self._waits)
                 thought.waits += 1
@@ -145,26 +152,25 @@ class Budget:
     def _replaces(self, transcript: Transcript, thought: Thought) -> bool:
         """Whether an end attempt gives way to a wait text, with room to think on after it."""
         wanted = (
-            thought.waits < self.config.waits
-            or len(transcript.completion) < self.config.min_tokens
+            thought.waits < self.config.waits or len(transcript.completion) < self.config.min_tokens
         )
         wait = self._waits[thought.waits % len(self._waits)]
         return wanted and len(wait) < self._room(transcript, thought)
 
     def _room(self, transcript: Transcript, thought: Thought) -> int:
         """Tokens that may still be thought; what is injected at the cap has its place kept."""
-        return thought.cap - len(self._end_text) - len(transcript.completion)
+        return thought.cap - len(self._last_words(thought)) - len(transcript.completion)
 
-    async def _round(
-        self, transcript: Transcript, thought: Thought
-    ) -> AsyncGenerator[Delta, None]:
+    def _last_words(self, thought: Thought) -> tuple[int, ...]:
+        """The end text; none where a budget of 0 or a low `max_tokens` has no place for it."""
+        return self._end_text if len(self._end_text) <= thought.cap else ()
+
+    async def _round(self, transcript: Transcript, thought: Thought) -> AsyncGenerator[Delta, None]:
         """Think until an end attempt, which is dropped, or until there is no room."""
         thought.attempt = None
         while (room := self._room(transcript, thought) - self.config.soft_window) > 0:
             stopped_by: int | None = None
-            calls = transcript.call(
-                room, stop_token_ids=self.markers.end_attempts, ignore_eos=True
-            )
+            calls = transcript.call(room, stop_token_ids=self.markers.end_attempts, ignore_eos=True)
             async with aclosing(calls) as chunks:
                 async for chunk in chunks:
                     transcript.keep(chunk.token_ids)
@@ -173,29 +179,39 @@ class Budget:
                         yield Delta("reasoning", chunk.text, chunk.token_ids)
             if stopped_by is None:
                 break
-            mistaken, attempt = await self._read_attempt(transcript, stopped_by)
-            mistaken = mistaken[: self._room(transcript, thought)]
-            if mistaken:
-                transcript.keep(mistaken)
-                yield Delta("reasoning", self.codec.decode(mistaken), mistaken)
-            if attempt is not None:
-                thought.attempt = attempt
+            mistaken, thought.attempt = await self._read_attempt(transcript, thought, stopped_by)
+            if mistaken is not None:
+                yield mistaken
+            if thought.attempt is not None:
                 return
         async with aclosing(self._to_sentence_end(transcript, thought)) as deltas:
             async for delta in deltas:
                 yield delta
 
     async def _read_attempt(
-        self, transcript: Transcript, first: int
+        self, transcript: Transcript, thought: Thought, first: int
+    ) -> tuple[Delta | None, Attempt | None]:
+        """The attempt that `first` began; tokens that only looked like a marker are put back."""
+        room = self._room(transcript, thought)
+        mistaken, attempt = await self._read_on(transcript, first, room)
+        mistaken = mistaken[:room]
+        if not mistaken:
+            return None, attempt
+        transcript.keep(mistaken)
+        return Delta("reasoning", self.codec.decode(mistaken), mistaken), attempt
+
+    async def _read_on(
+        self, transcript: Transcript, first: int, room: int
     ) -> tuple[tuple[int, ...], Attempt | None]:
         """Read on from the token that stopped a round, as far as a marker of several tokens goes.
 
-        Returns the tokens that only looked like an end marker, and the attempt after them if any.
+        Returns the tokens that only looked like an end marker, and the attempt after them if any;
+        there is none once they fill `room`.
         """
         end, turn_ends = self.markers.end, self.markers.turn_ends
         mistaken: list[int] = []
         seen = [first]
-        while True:
+        while len(mistaken) < room:
             if seen[-1] in turn_ends:
                 return (*mistaken, *seen[:-1]), "turn"
             if len(seen) == len(end):
@@ -208,29 +224,33 @@ class Budget:
                 seen = [token]
             else:
                 return (*mistaken, *seen, token), None
+        return tuple(mistaken), None
 
     async def _to_sentence_end(
         self, transcript: Transcript, thought: Thought
     ) -> AsyncGenerator[Delta, None]:
         """Use what is left of the soft window, up to the first sentence boundary in it."""
-        room = self._room(transcript, thought)
-        if self.config.soft_window == 0 or room <= 0:
-            return
-        window: list[int] = []
-        boundary, stopped_by = False, None
-        calls = transcript.call(room, stop_token_ids=self.markers.end_attempts, ignore_eos=True)
-        async with aclosing(calls) as chunks:
-            async for chunk in chunks:
-                taken, boundary = self._up_to_boundary(window, chunk.token_ids)
-                window += taken
-                stopped_by = chunk.stop_token
-                if boundary:
-                    break
-        if window:
-            transcript.keep(window)
-            yield Delta("reasoning", self.codec.decode(window), tuple(window))
-        if stopped_by is not None and not boundary:
-            _, thought.attempt = await self._read_attempt(transcript, stopped_by)
+        while self.config.soft_window and (room := self._room(transcript, thought)) > 0:
+            window: list[int] = []
+            boundary, stopped_by = False, None
+            calls = transcript.call(room, stop_token_ids=self.markers.end_attempts, ignore_eos=True)
+            async with aclosing(calls) as chunks:
+                async for chunk in chunks:
+                    taken, boundary = self._up_to_boundary(window, chunk.token_ids)
+                    window += taken
+                    stopped_by = chunk.stop_token
+                    if boundary:
+                        break
+            if window:
+                transcript.keep(window)
+                yield Delta("reasoning", self.codec.decode(window), tuple(window))
+            if boundary or stopped_by is None:
+                return
+            mistaken, thought.attempt = await self._read_attempt(transcript, thought, stopped_by)
+            if mistaken is not None:
+                yield mistaken
+            if thought.attempt is not None:
+                return
 
     def _up_to_boundary(
         self, before: list[int], token_ids: Sequence[int]
@@ -259,6 +279,11 @@ class Budget:
         if thought.end == "natural" or not self._prefix:
             return None
         return _injected(transcript, self._prefix, self.codec.encode(self._prefix), "content")
+
+
+def answer_share(max_tokens: int, reserve: int) -> int:
+    """Completion tokens that are the answer's: the reserve, or half of a short completion."""
+    return max(1, min(reserve, max_tokens // 2))
 
 
 def _injected(

@@ -7,9 +7,7 @@ from decoding.types import Chunk, Event, Sampling
 
 
 class Engine(Protocol):
-    def generate(
-        self, token_ids: Sequence[int], sampling: Sampling
-    ) -> AsyncGenerator[Chunk, None]:
+    def generate(self, token_ids: Sequence[int], sampling: Sampling) -> AsyncGenerator[Chunk, None]:
         """Continue `token_ids`. Closing the generator aborts the work at once."""
         ...
 

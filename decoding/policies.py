@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from decoding.budget import Budget, BudgetConfig, BudgetError
+from decoding.budget import Budget, BudgetConfig, BudgetError, answer_share
 from decoding.direct import Direct
 from decoding.engine import Codec, Policy
 from decoding.markers import Markers
 
-__all__ = ["BudgetConfig", "BudgetError", "Disabled", "ThinkingConfig", "build"]
+__all__ = ["BudgetConfig", "BudgetError", "Disabled", "ThinkingConfig", "answer_share", "build"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +25,12 @@ def build(
     markers: Markers | None,
     turn_ends: frozenset[int],
     answer_reserve: int,
+    max_tokens: int,
 ) -> Policy:
     """The policy for a model; one without markers does not think and samples directly.
 
-    Raises BudgetError for a config that contradicts itself or asks thoughts of such a model.
+    Raises BudgetError for a config that contradicts itself or `max_tokens`, or that asks such a
+    model to think.
     """
     if markers is None:
         if isinstance(config, BudgetConfig) and config != BudgetConfig():
@@ -36,4 +38,6 @@ def build(
         return Direct(turn_ends)
     if isinstance(config, Disabled):
         return Direct(turn_ends, disabled=True)
-    return Budget(config, markers, codec, answer_reserve)
+    budget = Budget(config, markers, codec, answer_reserve)
+    budget.check(max_tokens)
+    return budget

@@ -35,7 +35,9 @@ def main() -> int:
 
 def quiet(settings: Settings) -> None:
     """Our own lines on the terminal, vLLM's only from warnings on."""
-    logging.basicConfig(level=settings.log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(
+        level=settings.log_level.upper(), format="%(levelname)s %(name)s: %(message)s"
+    )
     level = "DEBUG" if settings.log_level == "debug" else "ERROR"
     os.environ.setdefault("VLLM_LOGGING_LEVEL", level)
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
@@ -86,9 +88,7 @@ async def serve(settings: Settings, listening: socket.socket) -> int:
             engine.stop()
 
     print(f"starting {settings.name} …", flush=True)
-    config = uvicorn.Config(
-        create_app(serving), log_level="warning", timeout_graceful_shutdown=5
-    )
+    config = uvicorn.Config(create_app(serving), log_level="warning", timeout_graceful_shutdown=5)
     await uvicorn.Server(config).serve(sockets=[listening])
     return 0
 

@@ -39,9 +39,7 @@ async def _on_disconnect(_: Request, __: Exception) -> Response:
     return Response(status_code=CLIENT_CLOSED_REQUEST)
 
 
-async def _count(
-    request: Request, call_next: Callable[[Request], Awaitable[Response]]
-) -> Response:
+async def _count(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
     response = await call_next(request)
     route = request.scope.get("route")
     path = route.path if route is not None else "unknown"

@@ -10,7 +10,8 @@ DONE = "data: [DONE]\n\n"
 
 
 def event(data: dict[str, Any]) -> str:
-    return f"data: {json.dumps(data, ensure_ascii=False, separators=(',', ':'))}\n\n"
+    # Escaped to ASCII: many clients split lines at U+2028 and its like, which a text may hold.
+    return f"data: {json.dumps(data, separators=(',', ':'))}\n\n"
 
 
 def stream(events: AsyncIterator[str]) -> StreamingResponse:

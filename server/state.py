@@ -46,6 +46,8 @@ class State:
         """The model of that name; the served one where none is named."""
         if name is not None and name != self.served.name:
             raise UnknownModel(
-                f"model: there is no {name!r}, only {self.served.name!r}", "model", "model_not_found"
+                f"model: there is no {name!r}, only {self.served.name!r}",
+                "model",
+                "model_not_found",
             )
         return self.served

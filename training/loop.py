@@ -5,7 +5,6 @@ at any moment, the same call goes on from the last saved step and takes the same
 """
 
 import json
-import os
 import shutil
 import time
 from collections.abc import Callable
@@ -84,7 +83,7 @@ def run_stage(
         while course.step < steps:
             scale(optimiser, schedule(course.step, steps))
             batch = next(batches)
-            loss = _step(accelerator, network, optimiser, loss_of, batch, stage.clip)
+            loss = take_step(accelerator, network, optimiser, loss_of, batch, stage.clip)
             course.advance(batch, accelerator.num_processes)
             tick()
             if course.step % recipe.run.log_every == 0 or course.step == steps:
@@ -114,7 +113,7 @@ def _loss_function(network: nn.Module, compiled: bool) -> Callable[[Batch], torc
     return lambda batch: function(batch.ids.to(device), batch.labels.to(device))
 
 
-def _step(
+def take_step(
     accelerator: Accelerator,
     network: nn.Module,
     optimiser: list[torch.optim.Optimizer],
@@ -167,7 +166,7 @@ def _save(accelerator: Accelerator, folder: Path, step: int) -> None:
     accelerator.wait_for_everyone()
     accelerator.save_state(str(unfinished))
     if accelerator.is_main_process:
-        os.replace(unfinished, finished)
+        unfinished.rename(finished)
         for older in sorted(folder.glob("resume-*"))[:-1]:
             shutil.rmtree(older)
     accelerator.wait_for_everyone()
@@ -179,14 +178,12 @@ def _resume(accelerator: Accelerator, folder: Path) -> None:
         accelerator.load_state(str(states[-1]))
 
 
-def _publish(
-    model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Path
-) -> None:
+def _publish(model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
     unfinished, finished = folder / "model.unfinished", folder / "model"
     shutil.rmtree(unfinished, ignore_errors=True)
     model.save_pretrained(unfinished)
     tokenizer.save_pretrained(unfinished)
-    os.replace(unfinished, finished)
+    unfinished.rename(finished)
     for state in folder.glob("resume-*"):
         shutil.rmtree(state)
 
@@ -194,7 +191,8 @@ def _publish(
 class _progress:  # noqa: N801 - used as a function
     def __init__(self, name: str, steps: int, done: int, shown: bool) -> None:
         self._bar = Progress(
-            *Progress.get_default_columns(), TextColumn("{task.completed}/{task.total}"),
+            *Progress.get_default_columns(),
+            TextColumn("{task.completed}/{task.total}"),
             disable=not shown,
         )
         self._task = self._bar.add_task(name, total=steps, completed=done)

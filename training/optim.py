@@ -8,7 +8,8 @@ from training.config import Stage
 
 def optimizers(model: nn.Module, stage: Stage) -> list[torch.optim.Optimizer]:
     """Both, at their peak rates, kept as `initial_lr` for the schedule to scale."""
-    matrices, rest = [], []
+    matrices: list[nn.Parameter] = []
+    rest: list[nn.Parameter] = []
     for name, parameter in model.named_parameters():
         is_matrix = parameter.ndim == 2 and "embed" not in name
         (matrices if is_matrix else rest).append(parameter)

@@ -43,9 +43,7 @@ def run(recipe: Recipe, folder: Path) -> Path:
     return previous
 
 
-def _open(
-    recipe: Recipe, folder: Path | None
-) -> tuple[Qwen3ForCausalLM, PreTrainedTokenizerFast]:
+def _open(recipe: Recipe, folder: Path | None) -> tuple[Qwen3ForCausalLM, PreTrainedTokenizerFast]:
     if folder is None:
         tokenizer = build()
         return new_model(recipe.model, tokenizer, recipe.run.seed), tokenizer

@@ -10,12 +10,12 @@ from tokenizers import Tokenizer
 
 from training.config import Recipe, Stage
 from training.data.documents import Document
-from training.pretrain import documents as all_documents
+from training.data.mixture import documents as mixture
 from training.schedule import warmup_cosine
 
 
 def documents(recipe: Recipe, stage: Stage, tokenizer: Tokenizer) -> Callable[[int], Document]:
-    return all_documents(recipe, stage, tokenizer, assistant_only=True)
+    return mixture(recipe, stage, tokenizer, assistant_only=True)
 
 
 def schedule(stage: Stage) -> Callable[[int, int], float]:

@@ -56,7 +56,7 @@ class Model:
             )
         return room
 
-    def policy(self, thinking: ThinkingConfig) -> Policy:
+    def policy(self, thinking: ThinkingConfig, max_tokens: int) -> Policy:
         """Raises InvalidRequest for a config that this model cannot follow."""
         try:
             return build(
@@ -65,9 +65,10 @@ class Model:
                 markers=self.markers,
                 turn_ends=self._turn_ends,
                 answer_reserve=self._answer_reserve,
+                max_tokens=max_tokens,
             )
         except BudgetError as error:
-            field = f"thinking.{error.field}"
+            field = error.field if error.field == "max_tokens" else f"thinking.{error.field}"
             raise InvalidRequest(f"{field}: {error}", field) from error
 
 

@@ -99,7 +99,7 @@ def engine_args(settings: Settings) -> AsyncEngineArgs:
         "data_parallel_size": settings.data_parallel_size,
         "enable_prefix_caching": settings.enable_prefix_caching,
         "enable_log_requests": False,
-        # Checkpoints bring their own sampling defaults; a request's fields are to be the whole truth.
+        # A checkpoint may bring sampling defaults; a request's fields are to be the whole truth.
         "generation_config": "vllm",
     }
     if not current_platform.is_cpu():
@@ -125,10 +125,10 @@ def _cores(threads: int) -> str:
 
 def _end_tokens(llm: AsyncLLM) -> set[int]:
     """The tokenizer's end of sequence and those that the checkpoint's generation config names."""
-    ends = {llm.get_tokenizer().eos_token_id}
+    own: int | None = getattr(llm.get_tokenizer(), "eos_token_id", None)
     listed = llm.model_config.try_get_generation_config().get("eos_token_id") or []
-    ends.update([listed] if isinstance(listed, int) else listed)
-    return {end for end in ends if end is not None}
+    ends = set([listed] if isinstance(listed, int) else listed)
+    return ends if own is None else ends | {own}
 
 
 def _chunk(output: Any, stops: frozenset[int]) -> Chunk:

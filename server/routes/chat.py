@@ -29,7 +29,7 @@ async def create(body: ChatRequest, request: Request) -> Response:
     )
     sampling = body.sampling(model.room(prompt), model.vocabulary)
     thinking = body.config(state.settings, body.completion_limit, sampling.max_tokens)
-    policy = model.policy(thinking)
+    policy = model.policy(thinking, sampling.max_tokens)
     reply = Reply(uuid.uuid4().hex, model.name, exclude_reasoning=body.exclude_reasoning)
     events = state.programs.run(policy, prompt, sampling, body.n)
     if body.stream:

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from decoding.policies import BudgetConfig, Disabled, ThinkingConfig
+from decoding.policies import BudgetConfig, Disabled, ThinkingConfig, answer_share
 from server.config import Settings
 from server.errors import InvalidRequest
 
@@ -111,17 +111,19 @@ class ThinkingAliases(Strict):
         """The cap in tokens, None for none."""
         explicit = self._agree(self._budgets(), "the thinking budget")
         effort = self._agree(self._efforts(), "the effort")
-        if explicit is not None:
-            budget = explicit
-            if max_tokens is not None and budget >= max_tokens:
-                field = _named(self._budgets())
-                raise InvalidRequest(
-                    f"{field}: {budget} must be less than max_tokens, {max_tokens}", field
-                )
-        else:
+        most = max(0, room - answer_share(room, settings.answer_reserve))
+        if explicit is None:
             budget = settings.efforts[effort] if effort else settings.thinking_budget  # type: ignore[index]
-            if budget != NO_CAP:
-                budget = min(budget, max(0, room - settings.answer_reserve))
+        elif max_tokens is not None and explicit >= max_tokens:
+            field = _named(self._budgets())
+            raise InvalidRequest(
+                f"{field}: {explicit} must be less than max_tokens, {max_tokens}", field
+            )
+        else:
+            budget = explicit
+        # A budget beside an explicit max_tokens is taken at its word; else the context bounds it.
+        if budget != NO_CAP and (explicit is None or max_tokens is None):
+            budget = min(budget, most)
         if settings.thinking_ceiling != NO_CAP:
             ceiling = settings.thinking_ceiling
             budget = ceiling if budget == NO_CAP else min(budget, ceiling)

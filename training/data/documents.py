@@ -6,7 +6,7 @@ from typing import Literal
 
 from tokenizers import Tokenizer
 
-from training.tokenizer import END, EMPTY_THINKING, THINK_CLOSE, prompt_text
+from training.tokenizer import EMPTY_THINKING, END, THINK_CLOSE, prompt_text
 from training.world.problem import Problem
 from training.world.trace import Habits, Piece, think
 

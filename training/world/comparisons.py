@@ -91,4 +91,3 @@ class Comparisons:
             lines.append(f"{padded(best)},{padded(number)}:{padded(winner)}")
             best = winner
         return Attempt(tuple(lines), best)
-

@@ -70,9 +70,7 @@ class Dates:
         }[style]
 
     @staticmethod
-    def _weekday(
-        start: int, days: int, rng: random.Random, style: Style, slip: float
-    ) -> Attempt:
+    def _weekday(start: int, days: int, rng: random.Random, style: Style, slip: float) -> Attempt:
         pen = Pen(rng, slip, 2)
         if style == "quick":
             end = WEEKDAYS[(start + pen.number(days % 7)) % 7]

@@ -44,7 +44,7 @@ class Products:
         )
 
     def attempt(self, problem: Problem, rng: random.Random, style: Style, slip: float) -> Attempt:
-        terms: list[Term] = [term for term in problem.facts]  # type: ignore[misc]
+        terms: list[Term] = list(problem.facts)  # type: ignore[arg-type]
         pen = Pen(rng, slip, 2 * len(terms))
         lines, values = [], []
         for _, left, right in terms:

@@ -65,7 +65,9 @@ def think(problem: Problem, rng: random.Random, habits: Habits) -> list[Piece]:
         opening = rng.choice(FIRST if first else AGAIN)
         answers.append(attempt.answer)
         weights.append(QUICK_WEIGHT if quick else 1.0)
-        body = opening.format(how=how.capitalize() if opening == FIRST[0] else how, How=how.capitalize())
+        body = opening.format(
+            how=how.capitalize() if opening == FIRST[0] else how, How=how.capitalize()
+        )
         pieces.append(Piece(body + "\n".join([*attempt.lines, conclusion(answers, weights)])))
         pieces[-1] = Piece(pieces[-1].text, answer=vote(answers, weights))
         if len(answers) == habits.passes:

@@ -1,0 +1,79 @@
+"""The `bide` command. It starts the others by module name and imports none of them itself."""
+
+import importlib.util
+import runpy
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """`needs` is a package without which the module cannot run; `extra` brings it."""
+
+    module: str
+    usage: str
+    help: str
+    needs: str = "httpx"
+    extra: str = "bide"
+
+
+COMMANDS: Mapping[str, Command] = MappingProxyType(
+    {
+        "serve": Command(
+            "server", "[OPTION …]", "serve a checkpoint over HTTP", "vllm", "bide[cpu]"
+        ),
+        "chat": Command("clients.chat", "[QUESTION]", "talk to a running server"),
+        "bench": Command("clients.bench", "[OPTION …]", "load a running server and report"),
+        "train": Command("training", "RECIPE", "make a checkpoint", "torch", "bide[train]"),
+        "eval": Command(
+            "training.evaluate",
+            "[OPTION …]",
+            "how answers improve with thinking",
+            "torch",
+            "bide[train]",
+        ),
+    }
+)
+
+
+def main() -> int:
+    name, *arguments = sys.argv[1:] or ["--help"]
+    if name in ("-h", "--help", "help"):
+        print(overview())
+        return 0
+    command = COMMANDS.get(name)
+    if command is None:
+        known = ", ".join(COMMANDS)
+        print(f"bide: unknown command {name!r}; there are {known}", file=sys.stderr)
+        return 2
+    if importlib.util.find_spec(command.needs) is None:
+        print(
+            f"bide {name}: {command.needs} is not installed: pip install '{command.extra}'",
+            file=sys.stderr,
+        )
+        return 1
+    # In this process, so that signals and the exit code are the command's own.
+    sys.argv = [f"bide {name}", *arguments]
+    runpy.run_module(command.module, run_name="__main__", alter_sys=True)
+    return 0
+
+
+def overview() -> str:
+    rows = [(f"bide {name} {each.usage}", each.help) for name, each in COMMANDS.items()]
+    width = max(len(usage) for usage, _ in rows)
+    listed = "\n".join(f"  {usage:{width}}   {text}" for usage, text in rows)
+    return f"""\
+Bide serves reasoning models, and each request says how long to think.
+
+{listed}
+
+bide COMMAND --help tells a command's options. To begin, in two terminals:
+
+  bide serve
+  bide chat --waits 1 "How many r in raspberry?\""""
+
+
+if __name__ == "__main__":
+    sys.exit(main())

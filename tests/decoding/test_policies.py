@@ -1,0 +1,56 @@
+from typing import Any
+
+import pytest
+
+from decoding.budget import Budget
+from decoding.direct import Direct
+from decoding.engine import Policy
+from decoding.policies import BudgetConfig, BudgetError, Disabled, ThinkingConfig, build
+from tests.scripted import BIDE
+
+
+def built(config: ThinkingConfig, **changes: Any) -> Policy:
+    of_model = {"codec": BIDE.codec, "markers": BIDE.markers, "turn_ends": BIDE.turn_ends}
+    return build(config, **{**of_model, "answer_reserve": 7, "max_tokens": 99, **changes})
+
+
+def test_a_thinking_model_has_a_budget() -> None:
+    config = BudgetConfig(budget_tokens=9)
+    assert built(config) == Budget(config, BIDE.markers, BIDE.codec, 7)
+
+
+def test_thinking_may_be_off() -> None:
+    assert built(Disabled()) == Direct(BIDE.turn_ends, disabled=True)
+
+
+@pytest.mark.parametrize("config", [BudgetConfig(), Disabled()])
+def test_a_model_without_markers_samples_directly(config: ThinkingConfig) -> None:
+    assert built(config, markers=None) == Direct(BIDE.turn_ends)
+
+
+def test_a_model_without_markers_cannot_be_asked_for_thoughts() -> None:
+    with pytest.raises(BudgetError, match="markers") as caught:
+        built(BudgetConfig(waits=1), markers=None)
+    assert caught.value.field == "type"
+
+
+def test_a_contradiction_is_found_before_anything_runs() -> None:
+    with pytest.raises(BudgetError):
+        built(BudgetConfig(budget_tokens=1, min_tokens=2))
+
+
+@pytest.mark.parametrize(
+    ("budget", "max_tokens", "field"), [(None, 2, "max_tokens"), (30, 32, "budget_tokens")]
+)
+def test_a_completion_must_hold_the_budget_and_an_answer(
+    budget: int | None, max_tokens: int, field: str
+) -> None:
+    with pytest.raises(BudgetError) as caught:
+        built(BudgetConfig(budget_tokens=budget), max_tokens=max_tokens)
+    assert caught.value.field == field
+
+
+def test_a_budget_may_be_as_large_as_leaves_one_token_of_answer() -> None:
+    policy = built(BudgetConfig(budget_tokens=30), max_tokens=99)
+    assert isinstance(policy, Budget)
+    assert built(BudgetConfig(budget_tokens=30), max_tokens=30 + policy.overhead) == policy

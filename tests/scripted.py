@@ -1,0 +1,208 @@
+"""Fakes for decoding's protocols: a tokenizer, models, and an engine that records its calls."""
+
+import asyncio
+import re
+import sys
+import zlib
+from array import array
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import cycle, islice
+
+from decoding import markers
+from decoding.engine import Policy
+from decoding.markers import Markers, Profile
+from decoding.types import Chunk, Delta, Final, Phase, Sampling, Thinking
+
+Model = Callable[[tuple[int, ...], int | None], Iterator[int]]
+"""What follows some ids under a seed, token by token."""
+
+
+class FakeCodec:
+    """A token a character, except for `words`, which are one token each."""
+
+    def __init__(self, *words: str) -> None:
+        first = sys.maxunicode + 1
+        self._ids = {word: first + number for number, word in enumerate(words)}
+        self._words = {number: word for word, number in self._ids.items()}
+        self._piece = re.compile("|".join([*map(re.escape, words), "."]), re.DOTALL)
+
+    def encode(self, text: str) -> list[int]:
+        return [self._ids.get(piece) or ord(piece) for piece in self._piece.findall(text)]
+
+    def decode(self, token_ids: Sequence[int]) -> str:
+        return "".join(self._words.get(token) or chr(token) for token in token_ids)
+
+
+@dataclass(frozen=True)
+class Family:
+    """A family of models: its tokenizer, its markers in it, and what ends its turns."""
+
+    codec: FakeCodec
+    markers: Markers
+
+    @property
+    def turn_ends(self) -> frozenset[int]:
+        return self.markers.turn_ends
+
+
+def family(profile: Profile, turn_ends: str, *words: str) -> Family:
+    codec = FakeCodec(*words)
+    return Family(codec, markers.resolve(profile, codec, frozenset(codec.encode(turn_ends))))
+
+
+BIDE = family(
+    markers.BIDE, "<|end|><|eos|>", "<think>", "</think>", "<|user|>", "<|end|>", "<|eos|>"
+)
+S1 = family(markers.S1, "<|im_end|>", "<|im_start|>", "<|im_end|>", "think", "answer")
+"""Its end marker is two tokens, and its answers have a prefix."""
+
+
+def spoken(codec: FakeCodec, *calls: str) -> Model:
+    """A model that says these texts, one a call."""
+    left = list(calls)
+
+    def model(token_ids: tuple[int, ...], seed: int | None) -> Iterator[int]:
+        assert left, f"one call too many, after {codec.decode(token_ids)!r}"
+        return iter(codec.encode(left.pop(0)))
+
+    return model
+
+
+def hashed(alphabet: Sequence[int], salt: int = 0) -> Model:
+    """A model whose every token is a pure function of the ids before it, and of the seed."""
+
+    def model(token_ids: tuple[int, ...], seed: int | None) -> Iterator[int]:
+        ids = array("l", token_ids)
+        start = zlib.crc32(f"{salt}:{seed}".encode())
+        while True:
+            ids.append(alphabet[zlib.crc32(ids.tobytes(), start) % len(alphabet)])
+            yield ids[-1]
+
+    return model
+
+
+@dataclass
+class Call:
+    """What the engine was asked, and what it had delivered when the call ended."""
+
+    token_ids: tuple[int, ...]
+    sampling: Sampling
+    produced: list[int] = field(default_factory=list)
+    aborted: bool = False
+
+
+class ScriptedEngine:
+    """An engine over a fake model.
+
+    sizes: tokens in its chunks, in turn. stalls: whether it hangs before each call's last chunk.
+    """
+
+    def __init__(
+        self,
+        family: Family,
+        model: Model,
+        *,
+        sizes: Sequence[int] = (1,),
+        stalls: bool = False,
+    ) -> None:
+        self.calls: list[Call] = []
+        self.called = asyncio.Event()
+        self._codec, self._eos = family.codec, family.turn_ends
+        self._model, self._sizes, self._stalls = model, sizes, stalls
+
+    async def generate(
+        self, token_ids: Sequence[int], sampling: Sampling
+    ) -> AsyncGenerator[Chunk, None]:
+        call = Call(tuple(token_ids), sampling)
+        self.calls.append(call)
+        self.called.set()
+        chunk: Chunk | None = None
+        try:
+            for chunk in self._chunks(self._whole(call)):
+                await asyncio.sleep(0)
+                if self._stalls and chunk.finish is not None:
+                    await asyncio.Event().wait()
+                call.produced += chunk.token_ids
+                if chunk.stop_token is not None:
+                    call.produced.append(chunk.stop_token)
+                yield chunk
+        except (GeneratorExit, asyncio.CancelledError):
+            call.aborted = self._stalls or chunk is None or chunk.finish is None
+            raise
+
+    def _whole(self, call: Call) -> Chunk:
+        """All that the model says in a call, as one chunk."""
+        sampling, tokens, text = call.sampling, list[int](), ""
+        assert sampling.max_tokens > 0
+        ends = {*sampling.stop_token_ids, *(() if sampling.ignore_eos else self._eos)}
+        for token in islice(self._model(call.token_ids, sampling.seed), sampling.max_tokens):
+            if token in ends:
+                return Chunk(tuple(tokens), text, "stop", token)
+            tokens.append(token)
+            text = self._codec.decode(tokens)
+            stops = [text.index(stop) for stop in sampling.stop if stop in text]
+            if stops:
+                return Chunk(tuple(tokens), text[: min(stops)], "stop")
+        assert len(tokens) == sampling.max_tokens, "the model has nothing more to say"
+        return Chunk(tuple(tokens), text, "length")
+
+    def _chunks(self, whole: Chunk) -> Iterator[Chunk]:
+        tokens, text = whole.token_ids, whole.text
+        for size in cycle(self._sizes):
+            if size >= len(tokens):
+                yield Chunk(tokens, text, whole.finish, whole.stop_token)
+                return
+            length = len(self._codec.decode(tokens[:size]))
+            yield Chunk(tokens[:size], text[:length])
+            tokens, text = tokens[size:], text[length:]
+
+
+@dataclass(frozen=True)
+class Reply:
+    """All that a policy said, and the calls that it made for it."""
+
+    deltas: list[Delta]
+    final: Final
+    calls: list[Call]
+    written: str
+    """The whole completion, markers included."""
+
+    @property
+    def reasoning(self) -> str:
+        return self.text("reasoning")
+
+    @property
+    def content(self) -> str:
+        return self.text("content")
+
+    @property
+    def thinking(self) -> Thinking:
+        assert self.final.thinking is not None
+        return self.final.thinking
+
+    def text(self, phase: Phase) -> str:
+        return "".join(delta.text for delta in self.deltas if delta.phase == phase)
+
+    def token_ids(self, phase: Phase) -> tuple[int, ...]:
+        return tuple(t for delta in self.deltas if delta.phase == phase for t in delta.token_ids)
+
+
+async def ask(
+    policy: Policy,
+    engine: ScriptedEngine,
+    family: Family,
+    sampling: Sampling,
+    prompt: Sequence[int] = (1, 2, 3),
+) -> Reply:
+    """Run a policy to its end."""
+    deltas: list[Delta] = []
+    finals: list[Final] = []
+    async for event in policy.run(engine, prompt, sampling):
+        assert not finals, "nothing comes after Final"
+        if isinstance(event, Final):
+            finals.append(event)
+        else:
+            deltas.append(event)
+    (final,) = finals
+    return Reply(deltas, final, engine.calls, family.codec.decode(final.token_ids))

@@ -1,0 +1,219 @@
+"""Chat completions with the official client, over a scripted engine."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from openai import APIStatusError, BadRequestError, NotFoundError
+
+from server.errors import EngineUnavailable
+from tests.scripted import ScriptedEngine, hashed
+from tests.server.serving import Served, saying, served, small_family
+
+QUESTION: Any = [{"role": "user", "content": "How many r in raspberry?"}]
+THOUGHT = "r r\nSo it's 2.\n</think>"
+SECOND = ", let me spell it.\nr1,a,s,p,b,e,r2,r3,y\nI had 2, now 3. So it's 3.\n</think>"
+ANSWER = "\nThe answer is 3.<|end|>"
+
+
+async def test_a_forced_answer_with_the_details_of_its_thinking() -> None:
+    async with served(saying(THOUGHT, SECOND, ANSWER)) as server:
+        reply = await server.openai.chat.completions.create(
+            model="small", messages=QUESTION, extra_body={"thinking": {"waits": 1}}
+        )
+    choice: Any = reply.choices[0]
+    assert choice.message.content == "The answer is 3."
+    assert choice.message.reasoning == choice.message.reasoning_content
+    assert choice.message.reasoning.startswith("r r\nSo it's 2.\nWait, let me spell it.")
+    assert choice.finish_reason == "stop"
+    assert choice.thinking["waits"] == 1
+    assert choice.thinking["end"] == "natural"
+    assert [each["text"] for each in choice.thinking["injected"]] == ["Wait"]
+    usage: Any = reply.usage
+    details = usage.completion_tokens_details
+    assert details.reasoning_tokens == choice.thinking["tokens"]
+    assert (details.injected_tokens, details.discarded_tokens) == (1, 1)
+    assert usage.total_tokens == usage.prompt_tokens + usage.completion_tokens
+    assert server.state.admission.running == 0
+
+
+async def test_a_stream_says_the_same_in_pieces() -> None:
+    async with served(saying(THOUGHT, SECOND, ANSWER)) as server:
+        stream = await server.openai.chat.completions.create(
+            model="small",
+            messages=QUESTION,
+            stream=True,
+            stream_options={"include_usage": True},
+            extra_body={"thinking": {"waits": 1}},
+        )
+        chunks: list[Any] = [chunk async for chunk in stream]
+    deltas = [chunk.choices[0].delta for chunk in chunks if chunk.choices]
+    reasoning = "".join(getattr(delta, "reasoning", None) or "" for delta in deltas)
+    content = "".join(delta.content or "" for delta in deltas)
+    assert reasoning.endswith("So it's 3.\n")
+    assert "think>" not in reasoning + content
+    assert content == "The answer is 3."
+    assert chunks[-2].choices[0].finish_reason == "stop"
+    assert chunks[-2].choices[0].thinking["waits"] == 1
+    assert chunks[-1].usage.completion_tokens_details.injected_tokens == 1
+
+
+async def test_the_thinking_is_off() -> None:
+    engine = saying("The answer is 3.<|end|>")
+    async with served(engine) as server:
+        response = await server.chat(thinking={"type": "disabled"})
+    choice = response.json()["choices"][0]
+    assert choice["message"]["content"] == "The answer is 3."
+    assert choice["message"]["reasoning"] is None
+    assert choice["thinking"]["end"] == "disabled"
+    prompt = small_family().codec.decode(engine.calls[0].token_ids)
+    assert prompt.endswith("<|assistant|>\n<think>\n</think>\n")
+
+
+async def test_a_budget_of_nothing_writes_what_the_template_does_for_no_thinking() -> None:
+    off, nothing = saying("The answer is 3.<|end|>"), saying("The answer is 3.<|end|>")
+    async with served(off) as one, served(nothing) as other:
+        await one.chat(thinking={"type": "disabled"})
+        await other.chat(thinking={"budget_tokens": 0})
+    assert off.calls[0].token_ids == nothing.calls[0].token_ids
+
+
+async def test_excluded_reasoning_is_counted_but_not_shown() -> None:
+    async with served(saying(THOUGHT, ANSWER)) as server:
+        body = (await server.chat(reasoning={"exclude": True})).json()
+    assert body["choices"][0]["message"]["reasoning"] is None
+    assert body["usage"]["completion_tokens_details"]["reasoning_tokens"] > 0
+
+
+async def test_choices_have_seeds_of_their_own() -> None:
+    family = small_family()
+    engine = ScriptedEngine(family, hashed(family.codec.encode("abc </think><|end|>")))
+    async with served(engine) as server:
+        body = (await server.chat(n=3, seed=7, max_tokens=200)).json()
+    assert [choice["index"] for choice in body["choices"]] == [0, 1, 2]
+    first = {call.sampling.seed for call in engine.calls}
+    assert {7, 8, 9} <= first
+    total = sum(len(call.produced) for call in engine.calls)
+    usage = body["usage"]
+    details = usage["completion_tokens_details"]
+    generated = usage["completion_tokens"] - details["injected_tokens"]
+    assert generated + details["discarded_tokens"] == total
+
+
+@pytest.mark.parametrize(
+    ("body", "param", "says"),
+    [
+        ({"thinkin": 3}, "thinkin", "unknown field"),
+        ({"thinking": {"budget": 3}}, "thinking.budget", "unknown field"),
+        ({"thinking": {"budget_tokens": -2}}, "thinking.budget_tokens", "greater than or equal"),
+        ({"thinking": {"budget_tokens": 5, "min_tokens": 9}}, "thinking.min_tokens", "budget of 5"),
+        ({"thinking": {"wait": ""}}, "thinking.wait", "none of them empty"),
+        ({"thinking": {"type": "disabled", "waits": 1}}, "thinking.waits", "thinking is off"),
+        (
+            {"max_tokens": 9, "thinking": {"budget_tokens": 9}},
+            "thinking.budget_tokens",
+            "must be less than max_tokens",
+        ),
+        ({"max_tokens": 9, "max_completion_tokens": 8}, "max_completion_tokens", "contradict"),
+        ({"max_tokens": 5000}, "max_tokens", "than the"),
+        ({"temperature": 3}, "temperature", "less than or equal to 2"),
+        ({"logit_bias": {"99999": 1}}, "logit_bias", "no token 99999"),
+        ({"tools": [{"type": "function"}]}, "tools", "at most 0"),
+        ({"response_format": {"type": "json_object"}}, "response_format.type", "'text'"),
+        ({"logprobs": True}, "logprobs", "False"),
+        ({"messages": []}, "messages", "at least 1"),
+        ({"messages": [{"role": "wizard", "content": ""}]}, "messages[0].role", "'user'"),
+        ({"stop": [""]}, "stop", "none of them empty"),
+    ],
+)
+async def test_what_is_wrong_is_named(body: dict[str, Any], param: str, says: str) -> None:
+    async with served(saying()) as server:
+        response = await server.chat(**body)
+    error = response.json()["error"]
+    assert response.status_code == 400
+    assert (error["type"], error["param"]) == ("invalid_request_error", param)
+    assert says in error["message"]
+
+
+async def test_a_body_that_is_no_json() -> None:
+    async with served(saying()) as server:
+        json_type = {"Content-Type": "application/json"}
+        response = await server.http.post("/v1/chat/completions", content="{", headers=json_type)
+    assert response.status_code == 400
+    assert "not JSON" in response.json()["error"]["message"]
+
+
+async def test_the_clients_own_exceptions() -> None:
+    async with served(saying()) as server:
+        create = server.openai.chat.completions.create
+        with pytest.raises(BadRequestError, match="waits"):
+            await create(
+                model="small",
+                messages=QUESTION,
+                extra_body={"thinking": {"type": "disabled", "waits": 2}},
+            )
+        with pytest.raises(NotFoundError, match="there is no 'gpt'"):
+            await create(model="gpt", messages=QUESTION)
+
+
+class DyingEngine(ScriptedEngine):
+    async def generate(self, *arguments: Any) -> Any:
+        async for chunk in super().generate(*arguments):
+            yield chunk
+            raise EngineUnavailable("the engine has stopped")
+
+
+async def test_an_engine_that_dies_is_a_clean_error() -> None:
+    family = small_family()
+    engine = DyingEngine(family, hashed(family.codec.encode("ab")))
+    async with served(engine) as server:
+        with pytest.raises(APIStatusError) as raised:
+            await server.openai.chat.completions.create(model="small", messages=QUESTION)
+        assert raised.value.status_code == 503
+        streamed = await server.chat(stream=True)
+        assert server.state.admission.running == 0
+    last = streamed.text.strip().split("\n\n")[-1]
+    assert json.loads(last.removeprefix("data: "))["error"]["message"] == "the engine has stopped"
+
+
+async def leave_midway(server: Served, body: dict[str, Any], after_messages: int) -> None:
+    """Call the app as a server would, and disconnect once it has sent that many messages."""
+    sent = asyncio.Semaphore(0)
+    asked = False
+
+    async def receive() -> dict[str, Any]:
+        nonlocal asked
+        if not asked:
+            asked = True
+            content = json.dumps({"messages": QUESTION, **body}).encode()
+            return {"type": "http.request", "body": content, "more_body": False}
+        for _ in range(after_messages):
+            await sent.acquire()
+        async with asyncio.timeout(5):
+            await server.engine.called.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(_: Any) -> None:
+        sent.release()
+
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": "1.1",
+        "method": "POST",
+        "path": "/v1/chat/completions",
+        "raw_path": b"/v1/chat/completions",
+        "query_string": b"",
+        "headers": [(b"content-type", b"application/json")],
+    }
+    async with asyncio.timeout(5):
+        await server.app(scope, receive, send)
+
+
+@pytest.mark.parametrize(("stream", "after"), [(True, 3), (False, 0)])
+async def test_a_client_that_leaves_aborts_its_engine_call(stream: bool, after: int) -> None:
+    async with served(saying(THOUGHT, stalls=True)) as server:
+        await leave_midway(server, {"stream": stream}, after)
+        assert [call.aborted for call in server.engine.calls] == [True]
+        assert server.state.admission.running == 0

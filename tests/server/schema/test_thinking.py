@@ -1,0 +1,141 @@
+"""Every alias of a thinking budget means what its users think it means."""
+
+from typing import Any
+
+import pytest
+
+from decoding.policies import BudgetConfig, Disabled
+from server.config import Settings
+from server.errors import InvalidRequest
+from server.schema.thinking import ThinkingAliases
+
+SETTINGS = Settings(answer_reserve=64)
+ROOM = 100_000
+
+
+def config(
+    fields: dict[str, Any],
+    settings: Settings = SETTINGS,
+    max_tokens: int | None = None,
+    room: int = ROOM,
+) -> Any:
+    return ThinkingAliases.model_validate(fields).config(settings, max_tokens, room)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"thinking": {"type": "enabled", "budget_tokens": 300}},
+        {"reasoning": {"max_tokens": 300}},
+        {"thinking_token_budget": 300},
+        {"thinking_budget_tokens": 300},
+        {"reasoning_budget_tokens": 300},
+        {"thinking_budget": 300},
+        {"thinkingBudget": 300},
+        {"custom_params": {"thinking_budget": 300}},
+        {"chat_template_kwargs": {"thinking_budget": 300}},
+        {"thinking_budget": 300, "thinkingBudget": 300},
+        {"thinking_budget": 300, "reasoning_effort": "high"},
+    ],
+)
+def test_a_budget_by_any_name(fields: dict[str, Any]) -> None:
+    assert config(fields) == BudgetConfig(budget_tokens=300)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"thinking": {"type": "disabled"}},
+        {"reasoning_effort": "none"},
+        {"reasoning": {"effort": "none"}},
+        {"reasoning": {"enabled": False}},
+        {"enable_thinking": False},
+        {"chat_template_kwargs": {"enable_thinking": False}},
+        {"chat_template_kwargs": {"thinking": False}},
+        {"enable_thinking": False, "thinking_budget": 0},
+    ],
+)
+def test_off_by_any_name(fields: dict[str, Any]) -> None:
+    assert config(fields) == Disabled()
+
+
+def test_nothing_said_is_the_servers_default() -> None:
+    assert config({}) == BudgetConfig()
+    assert config({}, Settings(thinking_budget=50)) == BudgetConfig(budget_tokens=50)
+
+
+def test_minus_one_is_no_cap_and_nought_ends_at_once() -> None:
+    settings = Settings(thinking_budget=50)
+    assert config({"thinking_budget": -1}, settings) == BudgetConfig(budget_tokens=None)
+    assert config({"thinking_budget": 0}, settings) == BudgetConfig(budget_tokens=0)
+
+
+@pytest.mark.parametrize(("effort", "tokens"), [("low", 1024), ("medium", 8192), ("high", 24576)])
+def test_efforts_are_budgets(effort: str, tokens: int) -> None:
+    assert config({"reasoning_effort": effort}).budget_tokens == tokens
+    assert config({"reasoning": {"effort": effort}}).budget_tokens == tokens
+
+
+def test_an_effort_leaves_room_for_the_answer() -> None:
+    assert config({"reasoning_effort": "high"}, room=1000).budget_tokens == 1000 - 64
+
+
+def test_the_ceiling_is_over_all() -> None:
+    settings = Settings(thinking_ceiling=100)
+    for fields in (
+        {},
+        {"thinking_budget": 300},
+        {"thinking_budget": -1},
+        {"reasoning_effort": "max"},
+    ):
+        assert config(fields, settings).budget_tokens == 100
+    assert config({"thinking_budget": 70}, settings).budget_tokens == 70
+
+
+def test_all_of_budget_forcing() -> None:
+    fields = {
+        "budget_tokens": 99,
+        "min_tokens": 5,
+        "waits": 2,
+        "wait": ["Wait", "Hmm"],
+        "end_text": " Enough.",
+        "answer_prefix": "Final Answer:",
+        "soft_window": 9,
+    }
+    expected = BudgetConfig(99, 5, 2, ("Wait", "Hmm"), " Enough.", "Final Answer:", 9)
+    assert config({"thinking": fields}) == expected
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"thinking_budget": 1, "thinkingBudget": 2}, "thinkingBudget"),
+        ({"reasoning_effort": "low", "reasoning": {"effort": "high"}}, "reasoning.effort"),
+        ({"enable_thinking": True, "reasoning_effort": "none"}, "reasoning_effort"),
+        ({"enable_thinking": False, "thinking": {"type": "enabled"}}, "enable_thinking"),
+        ({"enable_thinking": False, "thinking_budget": 5}, "thinking_budget"),
+        (
+            {"enable_thinking": False, "chat_template_kwargs": {"enable_thinking": True}},
+            "chat_template_kwargs.enable_thinking",
+        ),
+        (
+            {"chat_template_kwargs": {"thinking_budget": "9"}},
+            "chat_template_kwargs.thinking_budget",
+        ),
+        ({"chat_template_kwargs": {"enable_thinking": 1}}, "chat_template_kwargs.enable_thinking"),
+    ],
+)
+def test_contradictions_name_a_field(fields: dict[str, Any], param: str) -> None:
+    with pytest.raises(InvalidRequest) as raised:
+        config(fields)
+    assert raised.value.param == param
+
+
+def test_the_template_gets_its_own_arguments_and_the_effort() -> None:
+    aliases = ThinkingAliases.model_validate(
+        {
+            "reasoning_effort": "low",
+            "chat_template_kwargs": {"enable_thinking": True, "tone": "dry"},
+        }
+    )
+    assert aliases.template_arguments == {"reasoning_effort": "low", "tone": "dry"}

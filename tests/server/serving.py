@@ -1,0 +1,84 @@
+"""A server over a scripted engine, with the small model's tokenizer and template."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+from openai import AsyncOpenAI
+
+from decoding import markers
+from server.app import create_app
+from server.config import Settings
+from server.engine.model import Model
+from server.engine.prompt import TokenizerCodec
+from server.state import State
+from tests.scripted import Family, ScriptedEngine, spoken
+from training.tokenizer import build
+
+CONTEXT = 2048
+
+
+@cache
+def small_family() -> Family:
+    tokenizer = build()
+    codec: Any = TokenizerCodec(tokenizer)
+    ends = frozenset([int(tokenizer.eos_token_id)])
+    return Family(codec, markers.resolve(markers.BIDE, codec, ends))
+
+
+@cache
+def small_tokenizer() -> Any:
+    return build()
+
+
+@dataclass
+class Served:
+    app: FastAPI
+    state: State
+    engine: ScriptedEngine
+    http: httpx.AsyncClient
+    openai: AsyncOpenAI
+
+    async def chat(self, **body: Any) -> httpx.Response:
+        messages = [{"role": "user", "content": "How many r in raspberry?"}]
+        return await self.http.post("/v1/chat/completions", json={"messages": messages, **body})
+
+
+async def _alive() -> None:
+    return None
+
+
+@asynccontextmanager
+async def served(
+    engine: ScriptedEngine,
+    check: Callable[[], Any] = _alive,
+    **settings: Any,
+) -> AsyncIterator[Served]:
+    chosen = Settings(served_name="small", **settings)
+    family = small_family()
+    model = Model(engine, small_tokenizer(), family.turn_ends, CONTEXT, chosen)
+    state = State.build(chosen, model, check)
+
+    @asynccontextmanager
+    async def serving() -> AsyncGenerator[State, None]:
+        yield state
+
+    app = create_app(serving)
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://bide") as http,
+    ):
+        openai = AsyncOpenAI(
+            base_url="http://bide/v1", api_key="none", http_client=http, max_retries=0
+        )
+        yield Served(app, state, engine, http, openai)
+
+
+def saying(*calls: str, stalls: bool = False) -> ScriptedEngine:
+    family = small_family()
+    return ScriptedEngine(family, spoken(family.codec, *calls), stalls=stalls)

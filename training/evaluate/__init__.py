@@ -1,0 +1,1 @@
+"""Test-time scaling measured through a running server."""
