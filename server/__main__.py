@@ -20,8 +20,8 @@ def main() -> int:
         settings = CliApp.run(Settings)
     except ValidationError as error:
         first = error.errors()[0]
-        field = ".".join(map(str, first["loc"]))
-        print(f"bide serve: --{field.replace('_', '-')}: {first['msg']}", file=sys.stderr)
+        flag = "".join(f"--{str(part).replace('_', '-')}: " for part in first["loc"][:1])
+        print(f"bide serve: {flag}{first['msg']}", file=sys.stderr)
         return 2
     quiet(settings)
     try:

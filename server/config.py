@@ -1,9 +1,9 @@
 """Settings of a server: flags, then BIDE_* in the environment, then defaults."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 RELEASED = Path(__file__).parent.parent / "training" / "released" / "bide-mini"
@@ -61,6 +61,12 @@ class Settings(BaseSettings):
         },
         description="effort to thinking budget",
     )
+
+    @model_validator(mode="after")
+    def _both_markers(self) -> Self:
+        if (self.think_start is None) != (self.think_end is None):
+            raise ValueError("--think-start and --think-end go together")
+        return self
 
     @property
     def name(self) -> str:

@@ -1,0 +1,81 @@
+"""One real vLLM engine for the whole session, in fp32, served over HTTP from a thread."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import pytest
+import uvicorn
+from openai import AsyncOpenAI, OpenAI
+
+from server.__main__ import listen, quiet
+from server.config import Settings
+from server.engine.model import Model
+from server.state import State
+
+Result = TypeVar("Result")
+
+
+@dataclass
+class RealServer:
+    """A served model. `engine_run` runs a coroutine where the engine lives."""
+
+    url: str
+    state: State
+    loop: asyncio.AbstractEventLoop
+
+    @property
+    def model(self) -> Model:
+        return self.state.served
+
+    @property
+    def openai(self) -> OpenAI:
+        return OpenAI(base_url=f"{self.url}/v1", api_key="none", max_retries=0)
+
+    @property
+    def async_openai(self) -> AsyncOpenAI:
+        return AsyncOpenAI(base_url=f"{self.url}/v1", api_key="none", max_retries=0)
+
+    def engine_run(self, work: Coroutine[Any, Any, Result]) -> Result:
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(timeout=300)
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[RealServer]:
+    settings = Settings(dtype="float32", port=0, kv_cache_gib=0.5)
+    quiet(settings)
+    from server.app import create_app
+    from server.engine.vllm_engine import VllmEngine
+
+    listening = listen(settings.host, settings.port)
+    ready: list[RealServer] = []
+
+    @asynccontextmanager
+    async def serving() -> AsyncIterator[State]:
+        engine = VllmEngine.start(settings)
+        model = Model(engine, engine.tokenizer, engine.turn_ends, engine.max_model_len, settings)
+        state = State.build(settings, model, engine.check)
+        port = listening.getsockname()[1]
+        ready.append(RealServer(f"http://127.0.0.1:{port}", state, asyncio.get_running_loop()))
+        try:
+            yield state
+        finally:
+            engine.stop()
+
+    config = uvicorn.Config(create_app(serving), log_level="warning", timeout_graceful_shutdown=2)
+    running = uvicorn.Server(config)
+    thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]}, daemon=True)
+    thread.start()
+    started = threading.Event()
+    for _ in range(1800):
+        if running.started or not thread.is_alive():
+            break
+        started.wait(0.1)
+    assert ready, "the server did not start: see its error above"
+    assert running.started, "the server did not start within three minutes"
+    yield ready[0]
+    running.should_exit = True
+    thread.join(timeout=60)

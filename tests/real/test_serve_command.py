@@ -1,0 +1,73 @@
+"""`python -m server` as a user starts it: it serves, it stops, and it says what is wrong."""
+
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import httpx
+import pytest
+
+pytestmark = pytest.mark.real
+
+
+def start(arguments: Sequence[str]) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "server", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_it_serves_and_stops() -> None:
+    process = start(["--port", "0", "--kv-cache-gib", "0.25"])
+    assert process.stdout is not None
+    url = None
+    for line in process.stdout:
+        if found := re.search(r"served at (\S+)/v1", line):
+            url = found[1]
+            break
+    assert url is not None, process.communicate()[1]
+    question = {"role": "user", "content": "How many r in raspberry?"}
+    body = {"messages": [question], "thinking": {"waits": 1}, "temperature": 0}
+    reply = httpx.post(f"{url}/v1/chat/completions", json=body, timeout=60).json()
+    assert reply["choices"][0]["message"]["content"].startswith("The answer is ")
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+
+
+def failing(*arguments: str) -> tuple[int, str]:
+    process = start(arguments)
+    _, errors = process.communicate(timeout=60)
+    return process.returncode, errors.strip()
+
+
+def test_a_checkpoint_that_is_not_there(tmp_path: Path) -> None:
+    assert failing("--model", str(tmp_path)) == (
+        1,
+        f"bide serve: --model: there is no checkpoint at {tmp_path} (no config.json)",
+    )
+
+
+def test_a_port_in_use() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert failing("--port", str(port)) == (
+            1,
+            f"bide serve: --port: cannot listen on 127.0.0.1:{port}: Address already in use",
+        )
+
+
+def test_a_flag_out_of_range() -> None:
+    status, message = failing("--port", "99999")
+    assert (status, message) == (
+        2,
+        "bide serve: --port: Input should be less than or equal to 65535",
+    )
