@@ -5,6 +5,7 @@ import logging
 import os
 import socket
 import sys
+import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,6 +14,10 @@ from pydantic import ValidationError
 from pydantic_settings import CliApp
 
 from server.config import Settings
+
+KEEP_ALIVE = 75
+"""Seconds. Longer than clients and proxies keep idle connections, so that it is they who close:
+a server that closes first resets requests that were just sent."""
 
 
 def main() -> int:
@@ -34,14 +39,16 @@ def main() -> int:
 
 
 def quiet(settings: Settings) -> None:
-    """Our own lines on the terminal, vLLM's only from warnings on."""
-    logging.basicConfig(
-        level=settings.log_level.upper(), format="%(levelname)s %(name)s: %(message)s"
-    )
-    level = "DEBUG" if settings.log_level == "debug" else "ERROR"
-    os.environ.setdefault("VLLM_LOGGING_LEVEL", level)
-    os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
+    """Our own lines on the terminal; of vLLM and torch only errors, unless all is asked for."""
+    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("server").setLevel(settings.log_level.upper())
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
+    if settings.log_level != "debug":
+        os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
+        logging.getLogger("torch").setLevel(logging.ERROR)
+        warnings.filterwarnings("ignore", category=FutureWarning)
 
 
 def check_model(model: str) -> None:
@@ -88,7 +95,12 @@ async def serve(settings: Settings, listening: socket.socket) -> int:
             engine.stop()
 
     print(f"starting {settings.name} …", flush=True)
-    config = uvicorn.Config(create_app(serving), log_level="warning", timeout_graceful_shutdown=5)
+    config = uvicorn.Config(
+        create_app(serving),
+        log_level="warning",
+        timeout_graceful_shutdown=5,
+        timeout_keep_alive=KEEP_ALIVE,
+    )
     await uvicorn.Server(config).serve(sockets=[listening])
     return 0
 

@@ -99,6 +99,7 @@ def engine_args(settings: Settings) -> AsyncEngineArgs:
         "data_parallel_size": settings.data_parallel_size,
         "enable_prefix_caching": settings.enable_prefix_caching,
         "enable_log_requests": False,
+        "use_tqdm_on_load": False,
         # A checkpoint may bring sampling defaults; a request's fields are to be the whole truth.
         "generation_config": "vllm",
     }

@@ -24,16 +24,13 @@ class RealServer:
     """A served model. `engine_run` runs a coroutine where the engine lives."""
 
     url: str
+    openai: OpenAI
     state: State
     loop: asyncio.AbstractEventLoop
 
     @property
     def model(self) -> Model:
         return self.state.served
-
-    @property
-    def openai(self) -> OpenAI:
-        return OpenAI(base_url=f"{self.url}/v1", api_key="none", max_retries=0)
 
     @property
     def async_openai(self) -> AsyncOpenAI:
@@ -58,8 +55,9 @@ def server() -> Iterator[RealServer]:
         engine = VllmEngine.start(settings)
         model = Model(engine, engine.tokenizer, engine.turn_ends, engine.max_model_len, settings)
         state = State.build(settings, model, engine.check)
-        port = listening.getsockname()[1]
-        ready.append(RealServer(f"http://127.0.0.1:{port}", state, asyncio.get_running_loop()))
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        client = OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0)
+        ready.append(RealServer(url, client, state, asyncio.get_running_loop()))
         try:
             yield state
         finally:
@@ -76,6 +74,7 @@ def server() -> Iterator[RealServer]:
         started.wait(0.1)
     assert ready, "the server did not start: see its error above"
     assert running.started, "the server did not start within three minutes"
-    yield ready[0]
+    with ready[0].openai:
+        yield ready[0]
     running.should_exit = True
     thread.join(timeout=60)

@@ -102,15 +102,15 @@ def generated_by_engine(server: RealServer) -> float:
 
 
 async def test_every_token_of_200_requests_at_once_is_accounted_for(server: RealServer) -> None:
-    client = server.async_openai
     before = generated_by_engine(server)
+    async with server.async_openai as client:
 
-    async def one(problem: Any, body: dict[str, Any]) -> tuple[dict[str, Any], ChatCompletion]:
-        messages: Any = [{"role": "user", "content": problem.question}]
-        create = client.chat.completions.create
-        return body, await create(model=server.model.name, messages=messages, **body)
+        async def one(problem: Any, body: dict[str, Any]) -> tuple[dict[str, Any], ChatCompletion]:
+            messages: Any = [{"role": "user", "content": problem.question}]
+            create = client.chat.completions.create
+            return body, await create(model=server.model.name, messages=messages, **body)
 
-    replies = await asyncio.gather(*map(one, PROBLEMS, mixed_bodies(len(PROBLEMS))))
+        replies = await asyncio.gather(*map(one, PROBLEMS, mixed_bodies(len(PROBLEMS))))
     generated = 0
     for body, reply in replies:
         usage: Any = reply.usage
