@@ -233,7 +233,9 @@ class Budget:
         while self.config.soft_window and (room := self._room(transcript, thought)) > 0:
             window: list[int] = []
             boundary, stopped_by = False, None
-            calls = transcript.call(room, stop_token_ids=self.markers.end_attempts, ignore_eos=True)
+            calls = transcript.call(
+                room, stop_token_ids=self.markers.end_attempts, ignore_eos=True, at_once=True
+            )
             async with aclosing(calls) as chunks:
                 async for chunk in chunks:
                     taken, boundary = self._up_to_boundary(window, chunk.token_ids)

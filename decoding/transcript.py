@@ -38,10 +38,12 @@ class Transcript:
         stop: tuple[str, ...] = (),
         ignore_eos: bool = False,
         after: Sequence[int] = (),
+        at_once: bool = False,
     ) -> AsyncGenerator[Chunk, None]:
         """Let the engine go on; tokens are counted, and kept as the caller sees fit.
 
-        after: ids that follow the completion for this call alone.
+        after: ids that follow the completion for this call alone; at_once: each token is wanted
+        as soon as it is there.
         """
         sampling = replace(
             self._sampling,
@@ -50,6 +52,7 @@ class Transcript:
             stop=stop,
             stop_token_ids=stop_token_ids,
             ignore_eos=ignore_eos,
+            chunk_tokens=1 if at_once else self._sampling.chunk_tokens,
         )
         self._calls += 1
         ids = (*self._prompt, *self.completion, *after)

@@ -30,6 +30,8 @@ class Sampling:
     stop: tuple[str, ...] = ()
     stop_token_ids: tuple[int, ...] = ()
     ignore_eos: bool = False
+    chunk_tokens: int = 1
+    """Tokens that the engine may gather before it says them; more of them cost it less."""
 
 
 @dataclass(frozen=True, slots=True)

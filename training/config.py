@@ -52,6 +52,8 @@ class Stage(Section):
     weight_decay: float = Field(0.02, ge=0)
     clip: PositiveFloat = 1.0
     mix: Mix = Mix()
+    families: dict[str, PositiveFloat] | None = Field(None, description="instead of the recipe's")
+    habits: Habits | None = Field(None, description="instead of the recipe's")
 
 
 class Batches(Section):
@@ -99,7 +101,8 @@ def load_recipe(path: Path, overrides: dict[str, object] | None = None) -> Recip
         field = ".".join(map(str, first["loc"]))
         line = _line_of(text, str(first["loc"][-1]) if first["loc"] else "")
         raise RecipeError(f"{path}{line}: {field}: {first['msg']}") from error
-    unknown = sorted(recipe.families.keys() - FAMILIES.keys())
+    named = [recipe.families, *(stage.families or {} for stage in recipe.stages)]
+    unknown = sorted({name for families in named for name in families} - FAMILIES.keys())
     if unknown:
         known = ", ".join(FAMILIES)
         line = _line_of(text, unknown[0])

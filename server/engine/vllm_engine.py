@@ -85,6 +85,7 @@ class VllmEngine:
             skip_special_tokens=False,
             spaces_between_special_tokens=False,
             output_kind=RequestOutputKind.DELTA,
+            stream_interval=sampling.chunk_tokens,
         )
 
 

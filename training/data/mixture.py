@@ -15,11 +15,12 @@ def documents(
 ) -> Callable[[int], Document]:
     """assistant_only: of a conversation, only the assistant's part counts in the loss."""
     longest = recipe.batches.lengths[-1]
-    mix, habits = stage.mix, recipe.habits
+    mix, habits = stage.mix, stage.habits or recipe.habits
+    families = stage.families or recipe.families
 
     def read(number: int) -> Document:
         rng = random.Random(f"{recipe.run.seed}:{stage.name}:{number}")
-        problem = draw(rng, "train", mix=recipe.families, tilt=mix.hard)
+        problem = draw(rng, "train", mix=families, tilt=mix.hard)
         kind = rng.random()
         if kind < mix.plain:
             return encode(plain(problem, rng, habits), tokenizer, longest)
