@@ -2,15 +2,13 @@
 
 import random
 from dataclasses import dataclass
-from typing import Literal
 
 from tokenizers import Tokenizer
 
-from training.tokenizer import EMPTY_THINKING, END, THINK_CLOSE, prompt_text
+from training.tokenizer import END, THINK_CLOSE, prompt_text
 from training.world.problem import Problem
 from training.world.trace import Habits, Piece, think
 
-Form = Literal["plain", "chat"]
 IGNORE = -100
 
 
@@ -112,16 +110,3 @@ def _encode_all(pieces: list[Piece], tokenizer: Tokenizer) -> Document:
         ids += new
         labels += new if piece.learn else [IGNORE] * len(new)
     return Document(ids, labels, False)
-
-
-__all__ = [
-    "EMPTY_THINKING",
-    "IGNORE",
-    "Document",
-    "Form",
-    "chat",
-    "encode",
-    "encode_cut",
-    "plain",
-    "without_thinking",
-]

@@ -68,8 +68,8 @@ def think(problem: Problem, rng: random.Random, habits: Habits) -> list[Piece]:
         body = opening.format(
             how=how.capitalize() if opening == FIRST[0] else how, How=how.capitalize()
         )
-        pieces.append(Piece(body + "\n".join([*attempt.lines, conclusion(answers, weights)])))
-        pieces[-1] = Piece(pieces[-1].text, answer=vote(answers, weights))
+        text = body + "\n".join([*attempt.lines, conclusion(answers, weights)])
+        pieces.append(Piece(text, answer=vote(answers, weights)))
         if len(answers) == habits.passes:
             return pieces
         waits = rng.random() < wait_probability(problem, answers, habits)
