@@ -26,6 +26,7 @@ def main() -> int:
     parser.add_argument("--recipe", type=Path, required=True, help="the TOML that made the run")
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--commit", help="that the run was made at; default: the current one")
+    parser.add_argument("--note", default="", help="what else one should know of the run")
     parser.add_argument(
         "--results", type=Path, nargs="*", default=[], help="folders that `bide eval` wrote"
     )
@@ -41,6 +42,7 @@ def main() -> int:
         "recipe": recipe.model_dump(mode="json"),
         "seed": options.seed,
         "commit": options.commit or _head(),
+        "note": options.note,
         "stages": {stage.name: _last_record(stage) for stage in stages},
         "results": {folder.name: _results(folder) for folder in options.results},
     }

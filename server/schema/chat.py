@@ -20,7 +20,10 @@ class TextPart(Strict):
 
 
 class Message(BaseModel):
-    """`reasoning` of earlier turns is accepted under both its names and left to the template."""
+    """A turn; `name` and `reasoning` of earlier turns, under both its names, are the template's.
+
+    What the official client adds when it echoes a reply is accepted while it says nothing.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -30,7 +33,10 @@ class Message(BaseModel):
     reasoning: str | None = None
     reasoning_content: str | None = None
     refusal: None = None
-    thinking: Any = None
+    audio: None = None
+    annotations: list[Any] | None = Field(None, max_length=0)
+    function_call: None = None
+    tool_calls: list[Any] | None = Field(None, max_length=0)
 
     def for_template(self) -> dict[str, Any]:
         content = self.content or ""
@@ -41,6 +47,8 @@ class Message(BaseModel):
         reasoning = self.reasoning_content or self.reasoning
         if reasoning:
             message["reasoning_content"] = reasoning
+        if self.name:
+            message["name"] = self.name
         return message
 
 

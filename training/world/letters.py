@@ -55,16 +55,12 @@ class Letters:
         if style == "quick":
             return self._glance(letter, word, rng, slip)
         pen = Pen(rng, slip, word.count(letter) or 1)
-        return (
-            self._running(letter, word, pen)
-            if style == "careful"
-            else self._in_chunks(letter, word, pen)
-        )
+        return self._spell(letter, word, pen, len(word) if style == "careful" else 4)
 
     def announce(self, style: Style) -> tuple[str, ...]:
         return {
             "quick": ("at a glance", "quickly"),
-            "careful": ("letter by letter", "let me spell it"),
+            "careful": ("letter by letter", "one at a time"),
             "alternative": ("part by part", "in parts"),
         }[style]
 
@@ -89,7 +85,8 @@ class Letters:
         return Attempt((" ".join([letter] * hits) or "none",), str(hits))
 
     @staticmethod
-    def _running(letter: str, word: str, pen: Pen) -> Attempt:
+    def _spell(letter: str, word: str, pen: Pen, size: int) -> Attempt:
+        """Every letter, the hits numbered, in lines of `size` letters."""
         count, marks = 0, []
         for each in word:
             if each == letter and not pen.slips():
@@ -97,16 +94,5 @@ class Letters:
                 marks.append(f"{each}{count}")
             else:
                 marks.append(each)
-        return Attempt((",".join(marks),), str(count))
-
-    @staticmethod
-    def _in_chunks(letter: str, word: str, pen: Pen) -> Attempt:
-        total, lines = 0, []
-        for start in range(0, len(word), 4):
-            chunk = word[start : start + 4]
-            here = chunk.count(letter)
-            if here and pen.slips():
-                here -= 1
-            total += here
-            lines.append(f"{','.join(chunk)}:{here},{total}")
-        return Attempt(tuple(lines), str(total))
+        lines = [",".join(marks[i : i + size]) for i in range(0, len(marks), size)]
+        return Attempt(tuple(lines), str(count))

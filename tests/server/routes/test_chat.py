@@ -217,3 +217,15 @@ async def test_a_client_that_leaves_aborts_its_engine_call(stream: bool, after: 
         await leave_midway(server, {"stream": stream}, after)
         assert [call.aborted for call in server.engine.calls] == [True]
         assert server.state.admission.running == 0
+
+
+async def test_a_reply_can_be_sent_back_as_it_came() -> None:
+    engine = saying(THOUGHT, ANSWER, THOUGHT, ANSWER)
+    async with served(engine) as server:
+        create = server.openai.chat.completions.create
+        reply = await create(model="small", messages=QUESTION)
+        echoed: Any = [*QUESTION, reply.choices[0].message.model_dump(), *QUESTION]
+        again = await create(model="small", messages=echoed)
+    assert again.choices[0].message.content == "The answer is 3."
+    prompt = small_family().codec.decode(engine.calls[2].token_ids)
+    assert "<|assistant|>\nThe answer is 3.<|end|>\n<|user|>\n" in prompt
