@@ -18,11 +18,15 @@ class CpuDefaults:
 
 
 def cpu_defaults(kv_cache_gib: float | None, threads: int | None) -> CpuDefaults:
-    """An eighth of the free memory for the KV cache, at most 4 GiB, and every core to compute.
+    """An eighth of the free memory for the KV cache, at most 4 GiB, and every core but one.
+
+    One core is the server's and the scheduler's: with all of them computing, their threads wait
+    for each other, and two cores serve half as many tokens as one.
 
     vLLM's own default asks for 92% of the memory and fails where anything else runs.
     """
     memory = psutil.virtual_memory()
     asked = kv_cache_gib * GIB if kv_cache_gib else min(4 * GIB, memory.available / 8)
+    cores = len(os.sched_getaffinity(0))
     share = min(0.95, max(0.05, (asked + GIB / 2) / memory.total))
-    return CpuDefaults(int(asked), share, threads or len(os.sched_getaffinity(0)))
+    return CpuDefaults(int(asked), share, threads or max(1, cores - 1))

@@ -22,6 +22,11 @@ NEVER = -100.0
 """A logit bias that no sampling survives."""
 
 
+CPU_BLOCK = 32
+"""Tokens a KV block. A continuation computes its last, partial block again: vLLM's own default on
+CPU, 128, would be most of a short thought."""
+
+
 class VllmEngine:
     """One engine. `start` within a running event loop; `stop` when done."""
 
@@ -109,6 +114,7 @@ def engine_args(settings: Settings) -> AsyncEngineArgs:
             **common,
             gpu_memory_utilization=settings.gpu_memory_utilization,
             enforce_eager=bool(settings.enforce_eager),
+            block_size=settings.block_size,
         )
     found = cpu_defaults(settings.kv_cache_gib, settings.threads)
     os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", _cores(found.threads))
@@ -117,6 +123,7 @@ def engine_args(settings: Settings) -> AsyncEngineArgs:
         gpu_memory_utilization=found.memory_share,
         kv_cache_memory_bytes=found.kv_cache_bytes,
         enforce_eager=settings.enforce_eager is not False,
+        block_size=settings.block_size or CPU_BLOCK,
     )
 
 
