@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import signal
 import socket
 import sys
 import warnings
@@ -101,6 +102,9 @@ async def serve(settings: Settings, listening: socket.socket) -> int:
         timeout_graceful_shutdown=5,
         timeout_keep_alive=KEEP_ALIVE,
     )
+    # Once stopped, uvicorn raises the signal that stopped it again. By then it is obeyed.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: None)
     await uvicorn.Server(config).serve(sockets=[listening])
     return 0
 
