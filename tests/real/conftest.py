@@ -1,4 +1,4 @@
-"""One real vLLM engine for the whole session, in fp32, served over HTTP from a thread."""
+"""One real vLLM engine for all tests, in fp32, served over HTTP from a thread."""
 
 import asyncio
 import threading
