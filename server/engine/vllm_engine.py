@@ -85,7 +85,7 @@ class VllmEngine:
             stop=list(sampling.stop),
             stop_token_ids=list(sampling.stop_token_ids),
             # Ends of turn come as stop tokens, so that it is always known which one it was.
-            ignore_eos=True if sampling.ignore_eos else bool(sampling.stop_token_ids),
+            ignore_eos=sampling.ignore_eos or bool(sampling.stop_token_ids),
             # A marker must not vanish from the text where it is not one: see Budget.
             skip_special_tokens=False,
             spaces_between_special_tokens=False,

@@ -70,7 +70,7 @@ def comparisons(lines: Sequence[Line]) -> list[dict[str, Any]]:
     budgets = [line.name for line in lines if line.method == "budget"]
     pairs += list(pairwise(budgets))
     differences = []
-    for before, after in pairs:
+    for before, after in dict.fromkeys(pairs):
         if before in named and after in named:
             mean, low, high = paired_difference(named[before].scores, named[after].scores)
             differences.append(
