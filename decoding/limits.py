@@ -3,12 +3,16 @@
 from dataclasses import dataclass
 
 
-class BudgetError(ValueError):
-    """A budget that contradicts itself; `field` is the part of the config at fault."""
+class ConfigError(ValueError):
+    """A config that contradicts itself; `field` is the part of it at fault."""
 
     def __init__(self, field: str, message: str) -> None:
         super().__init__(message)
         self.field = field
+
+
+class BudgetError(ConfigError):
+    """Of a thought's budget."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ class Meter:
         calls = self._engine.generate(token_ids, replace(sampling, on_abort=unsaid))
         async with aclosing(calls) as chunks:
             async for chunk in chunks:
-                self._add(len(chunk.token_ids) + (chunk.stop_token is not None))
+                self._add(chunk.generated)
                 yield chunk
 
     def _add(self, tokens: int) -> None:

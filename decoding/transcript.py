@@ -69,7 +69,7 @@ class Transcript:
         ids = (*self._prompt, *self.completion, *after)
         async with aclosing(self._engine.generate(ids, sampling)) as chunks:
             async for chunk in chunks:
-                self.generated += len(chunk.token_ids) + (chunk.stop_token is not None)
+                self.generated += chunk.generated
                 yield chunk
 
     def _count_unsaid(self, tokens: int) -> None:

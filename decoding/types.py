@@ -57,6 +57,11 @@ class Chunk:
     stop_token: int | None = None
     confidences: tuple[float, ...] = ()
 
+    @property
+    def generated(self) -> int:
+        """Tokens that the engine generated for it, the one that stopped the call among them."""
+        return len(self.token_ids) + (self.stop_token is not None)
+
 
 @dataclass(frozen=True, slots=True)
 class Injection:

@@ -14,6 +14,7 @@ from typing import Literal
 
 from decoding.confidence import Gauge, Hopeless, floor_of
 from decoding.engine import Engine, Policy
+from decoding.limits import ConfigError
 from decoding.metering import Meter
 from decoding.seeds import derived
 from decoding.stopping import Confident, Never, Rule, Unbeatable
@@ -24,12 +25,8 @@ Weight = Literal["count", "confidence", "verifier"]
 StopRule = Literal["never", "unbeatable", "confident"]
 
 
-class VoteError(ValueError):
-    """A vote that contradicts itself; `field` is the part of the config at fault."""
-
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(message)
-        self.field = field
+class VoteError(ConfigError):
+    """Of a vote."""
 
 
 @dataclass(frozen=True, slots=True)
