@@ -1,0 +1,20 @@
+"""Who is asking."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A key's owner, or anybody where the server asks for no keys.
+
+    requests_per_minute, concurrency: None for no limit of its own.
+    """
+
+    name: str
+    admin: bool = False
+    requests_per_minute: int | None = None
+    concurrency: int | None = None
+
+
+ANYBODY = Caller("anybody", admin=True)
+"""Who asks where the server has no keys: it listens on this machine alone then."""
