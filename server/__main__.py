@@ -1,6 +1,5 @@
 """`python -m server`: serve a checkpoint."""
 
-import asyncio
 import logging
 import os
 import signal
@@ -11,6 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import uvloop
 from pydantic import ValidationError
 from pydantic_settings import CliApp
 
@@ -36,7 +36,7 @@ def main() -> int:
     except OSError as error:
         print(f"bide serve: {error}", file=sys.stderr)
         return 1
-    return asyncio.run(serve(settings, listening))
+    return uvloop.run(serve(settings, listening))
 
 
 def quiet(settings: Settings) -> None:
