@@ -28,14 +28,14 @@ class Observing:
             return
         state: State = scope["app"].state.bide
         exchange = Exchange(scope, send)
-        token = current.set(exchange.record)
+        # Never reset: a server's task is one request, and logs the trace of an error after us.
+        current.set(exchange.record)
         span = state.tracing.request(exchange) if state.tracing else nullcontext()
         try:
             with span, state.metrics.in_flight.track_inprogress():
                 await self._observed(exchange, receive)
         finally:
             _tell(state, exchange)
-            current.reset(token)
 
     async def _observed(self, exchange: Exchange, receive: Receive) -> None:
         try:
