@@ -10,13 +10,23 @@ from decoding.seeds import derived
 from decoding.types import Event, Final, Sampling
 from server.admission import Admission
 from server.metrics import Metrics
+from server.observer import Observe
+from server.record import current
 
 Run = AsyncGenerator[Event, None]
 
 
 class Programs:
-    def __init__(self, engine: Engine, admission: Admission, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        admission: Admission,
+        metrics: Metrics,
+        observers: Sequence[Observe] = (),
+    ) -> None:
+        """observers: of each program, beside the metrics."""
         self._engine, self._admission, self._metrics = engine, admission, metrics
+        self._observers = (metrics.watch, *observers)
 
     async def run(
         self, policy: Policy, prompt: Sequence[int], sampling: Sampling, count: int = 1
@@ -35,13 +45,19 @@ class Programs:
         merged = _numbered(runs[0]) if count == 1 else _merged(runs)
         async with aclosing(merged) as events:
             async for index, event in events:
-                if isinstance(event, Final) and event.vote is not None and not event.choice:
-                    self._metrics.see_vote(event.vote)
+                if isinstance(event, Final):
+                    self._note(event)
                 yield index + event.choice, event
 
+    def _note(self, final: Final) -> None:
+        if final.vote is not None and not final.choice:
+            self._metrics.see_vote(final.vote)
+        if record := current.get():
+            record.finals.append(final)
+
     def admitted(self, policy: Policy) -> Policy:
-        """`policy`, each run of which takes a place in the engine and is measured."""
-        return Admitted(policy, self._admission, self._metrics)
+        """`policy`, each run of which takes a place in the engine and is observed."""
+        return Admitted(policy, self._admission, self._observers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +66,26 @@ class Admitted:
 
     inner: Policy
     admission: Admission
-    metrics: Metrics
+    observers: Sequence[Observe]
 
     async def run(
         self, engine: Engine, prompt: Sequence[int], sampling: Sampling
     ) -> AsyncGenerator[Event, None]:
-        watch = self.metrics.watch()
-        async with (
-            self.admission.place(),
-            aclosing(self.inner.run(engine, prompt, sampling)) as events,
-        ):
-            async for event in events:
-                watch.see(event)
-                yield event
+        observers = [observe() for observe in self.observers]
+        try:
+            async with (
+                self.admission.place(),
+                aclosing(self.inner.run(engine, prompt, sampling)) as events,
+            ):
+                for observer in observers:
+                    observer.admitted()
+                async for event in events:
+                    for observer in observers:
+                        observer.see(event)
+                    yield event
+        finally:
+            for observer in observers:
+                observer.close()
 
 
 async def _numbered(run: Run) -> AsyncGenerator[tuple[int, Event], None]:

@@ -2,10 +2,14 @@
 
 import json
 from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
 from typing import Any
 
+from fastapi import Request
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
+
+from server.disconnect import Disconnected, unless_disconnected
 
 DONE = "data: [DONE]\n\n"
 HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
@@ -28,7 +32,11 @@ class EventStream(StreamingResponse):
         self._events = events
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            await self._events.aclose()
+        # In a task that is cancelled once. Starlette's own would be at every step from then on,
+        # also while it waits for its engine calls to be aborted.
+        with suppress(Disconnected):
+            await unless_disconnected(Request(scope, receive), self._all(send))
+
+    async def _all(self, send: Send) -> None:
+        async with aclosing(self._events):
+            await self.stream_response(send)
