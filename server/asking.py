@@ -45,6 +45,7 @@ def ask(state: State, body: ChatRequest) -> Asked:
     sampling = body.sampling(model.room(prompt), model.vocabulary)
     thinking = body.config(state.settings, body.completion_limit, sampling.max_tokens)
     policy = state.programs.admitted(model.policy(thinking, sampling.max_tokens, control))
+    body.refuse_more(state.settings.max_n)
     if body.vote is None:
         return Asked(prompt, policy, sampling, body.n, fields)
     config = body.vote.config(body.n, body.temperature)

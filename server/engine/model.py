@@ -29,6 +29,7 @@ class Model:
         self.vocabulary = len(tokenizer)
         self.codec: Codec = TokenizerCodec(tokenizer)
         self._turn_ends = turn_ends
+        self._max_prompt = settings.max_prompt_tokens
         self._answer_reserve = settings.answer_reserve
         profile = choose_profile(settings, self.codec, getattr(tokenizer, "chat_template", None))
         self.markers: Markers | None = (
@@ -52,11 +53,19 @@ class Model:
         )
 
     def room(self, prompt: Sequence[int]) -> int:
-        """Tokens that the context has left for a completion. Raises InvalidRequest for none."""
+        """Tokens that the context has left for a completion.
+
+        Raises InvalidRequest for none, and for a prompt that is longer than the server takes.
+        """
         room = self.max_model_len - len(prompt)
         if room < 1:
             raise InvalidRequest(
                 f"messages: {len(prompt)} tokens, and the context is {self.max_model_len}",
+                "messages",
+            )
+        if self._max_prompt is not None and len(prompt) > self._max_prompt:
+            raise InvalidRequest(
+                f"messages: {len(prompt)} tokens are more than this server's {self._max_prompt}",
                 "messages",
             )
         return room
