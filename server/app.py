@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from decoding.mathematics import MathsUnavailable
 from server import errors
 from server.disconnect import CLIENT_CLOSED_REQUEST, Disconnected
+from server.headers import NotedHeaders
 from server.observing import Observing
 from server.routes import chat, models, operations
 from server.state import State
@@ -32,6 +33,7 @@ def create_app(serving: Callable[[], AbstractAsyncContextManager[State]]) -> Fas
     app.add_exception_handler(RequestValidationError, errors.on_invalid_body)
     app.add_exception_handler(HTTPException, errors.on_http_error)
     app.add_exception_handler(Disconnected, _on_disconnect)
+    app.add_middleware(NotedHeaders)
     app.add_middleware(Observing)
     return app
 

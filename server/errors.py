@@ -3,11 +3,16 @@
 ApiError
 ├── InvalidRequest   400  names the field
 ├── UnknownModel     404
+├── TooManyRequests  429  says when to come again
+│   ├── RateLimited
+│   ├── TooManyAtOnce
+│   └── QueueFull
+├── QueueTimeout     503  says when to come again
 ├── EngineUnavailable 503
 └── VerifierUnavailable 502
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi import Request
@@ -20,9 +25,15 @@ class ApiError(Exception):
     status = 500
     kind = "server_error"
 
-    def __init__(self, message: str, param: str | None = None, code: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        param: str | None = None,
+        code: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(message)
-        self.message, self.param, self.code = message, param, code
+        self.message, self.param, self.code, self.headers = message, param, code, headers
 
     def body(self) -> dict[str, Any]:
         return {
@@ -45,6 +56,46 @@ class UnknownModel(ApiError):
     kind = "invalid_request_error"
 
 
+class TooManyRequests(ApiError):
+    status = 429
+    kind = "requests"
+
+    def __init__(self, message: str, code: str, retry_after: int) -> None:
+        """retry_after: seconds."""
+        message = f"{message}; try again in {retry_after} s"
+        super().__init__(message, code=code, headers={"Retry-After": str(retry_after)})
+
+
+class RateLimited(TooManyRequests):
+    def __init__(self, limit: int, retry_after: int) -> None:
+        message = f"rate limit reached: {limit} requests a minute"
+        super().__init__(message, "rate_limit_exceeded", retry_after)
+
+
+class TooManyAtOnce(TooManyRequests):
+    def __init__(self, limit: int) -> None:
+        message = f"concurrency limit reached: {limit} requests at once"
+        super().__init__(message, "concurrency_limit_exceeded", 1)
+
+
+class QueueFull(TooManyRequests):
+    def __init__(self, queued: int, retry_after: int) -> None:
+        message = f"the server is busy: {queued} requests are waiting already"
+        super().__init__(message, "queue_full", retry_after)
+
+
+class QueueTimeout(ApiError):
+    status = 503
+
+    def __init__(self, waited: float, retry_after: int) -> None:
+        """In seconds."""
+        super().__init__(
+            f"the server is busy: no place in {waited:.3g} s; try again in {retry_after} s",
+            code="queue_timeout",
+            headers={"Retry-After": str(retry_after)},
+        )
+
+
 class EngineUnavailable(ApiError):
     status = 503
 
@@ -54,7 +105,7 @@ class VerifierUnavailable(ApiError):
 
 
 def response(error: ApiError) -> JSONResponse:
-    return JSONResponse(error.body(), status_code=error.status)
+    return JSONResponse(error.body(), status_code=error.status, headers=error.headers)
 
 
 async def on_api_error(_: Request, error: Exception) -> JSONResponse:
