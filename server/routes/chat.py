@@ -12,6 +12,7 @@ from decoding.types import Ballot, Final
 from server import sse
 from server.asking import ask
 from server.disconnect import unless_disconnected
+from server.entrance import Entered
 from server.errors import ApiError, maths_unavailable
 from server.outcome import Events, outcomes
 from server.schema.chat import ChatRequest
@@ -22,14 +23,15 @@ router = APIRouter()
 
 
 @router.post("/v1/chat/completions")
-async def create(body: ChatRequest, request: Request) -> Response:
+async def create(body: ChatRequest, request: Request, ticket: Entered) -> Response:
     state = State.of(request)
-    asked = ask(state, body)
+    asked = await ask(request, body, ticket)
     reply = ChatReply(
         uuid.uuid4().hex,
         state.model(body.model).name,
         exclude_reasoning=body.exclude_reasoning,
         control=asked.control,
+        reduced_from=asked.reduced_from,
     )
     events = asked.events(state)
     if body.stream:

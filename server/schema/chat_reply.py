@@ -20,9 +20,11 @@ class ChatReply:
         *,
         exclude_reasoning: bool,
         control: ControlFields | None = None,
+        reduced_from: int | None = None,
     ) -> None:
         self._frame = {"id": f"chatcmpl-{number}", "created": int(time.time()), "model": model}
         self._exclude, self._control = exclude_reasoning, control
+        self._reduced_from = reduced_from
 
     def whole(self, outcomes: Sequence[Outcome]) -> dict[str, Any]:
         return {
@@ -44,7 +46,7 @@ class ChatReply:
 
     def closing(self, index: int, final: Final) -> dict[str, Any]:
         """The last chunk of a choice has the details of its thinking."""
-        details = {"thinking": thinking_object(final.thinking, self._control)}
+        details = {"thinking": self._thinking(final)}
         if final.vote is not None:
             details["vote"] = vote_object(final.vote)
         return self._chunk(index, {}, finish_reason=final.finish, **details)
@@ -81,11 +83,14 @@ class ChatReply:
             },
             "finish_reason": final.finish,
             "logprobs": None,
-            "thinking": thinking_object(final.thinking, self._control),
+            "thinking": self._thinking(final),
         }
         if final.vote is not None:
             choice["vote"] = vote_object(final.vote)
         return choice
+
+    def _thinking(self, final: Final) -> dict[str, Any] | None:
+        return thinking_object(final.thinking, self._control, self._reduced_from)
 
     def _chunk(
         self, index: int, delta: dict[str, Any], finish_reason: str | None = None, **more: Any
