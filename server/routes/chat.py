@@ -1,7 +1,7 @@
 """`POST /v1/chat/completions`."""
 
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from fastapi import APIRouter, Request, Response
@@ -34,13 +34,15 @@ async def create(body: ChatRequest, request: Request) -> Response:
     )
     events = asked.events(state)
     if body.stream:
-        return sse.stream(_chunks(events, reply, asked.count, include_usage=body.include_usage))
+        return sse.EventStream(
+            _chunks(events, reply, asked.count, include_usage=body.include_usage)
+        )
     return JSONResponse(reply.whole(await unless_disconnected(request, outcomes(events))))
 
 
 async def _chunks(
     events: Events, reply: ChatReply, count: int, *, include_usage: bool
-) -> AsyncIterator[str]:
+) -> AsyncGenerator[str, None]:
     """count: choices that there will be for certain; a vote may have more."""
     finals: list[Final] = []
     opened = set(range(count))
