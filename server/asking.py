@@ -38,6 +38,7 @@ class Asked:
 def ask(state: State, body: ChatRequest) -> Asked:
     """Raises ApiError for what cannot be done."""
     model = state.model(body.model)
+    body.refuse_more(state.settings.max_n)
     messages = for_template(body.messages)
     thinks, fields = body.thinks, body.control(body.temperature)
     control = fields.config() if fields else None

@@ -12,7 +12,7 @@ from decoding.types import Ballot, Final
 from server import sse
 from server.asking import ask
 from server.disconnect import unless_disconnected
-from server.errors import ApiError, EngineUnavailable
+from server.errors import ApiError, maths_unavailable
 from server.outcome import Events, outcomes
 from server.schema.chat import ChatRequest
 from server.schema.chat_reply import ChatReply
@@ -63,7 +63,7 @@ async def _chunks(
                     yield sse.event(chunk)
     except (ApiError, MathsUnavailable) as error:
         # The status line is gone already: the error comes as an event, and no [DONE] after it.
-        told = error if isinstance(error, ApiError) else EngineUnavailable(str(error))
+        told = error if isinstance(error, ApiError) else maths_unavailable(error)
         yield sse.event(told.body())
         return
     if include_usage:

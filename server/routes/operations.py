@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from server.auth import ADMIN
 from server.errors import EngineUnavailable
 from server.state import State
 
@@ -16,7 +17,7 @@ async def health(request: Request) -> dict[str, str]:
     return {"status": "ok"}
 
 
-@router.get("/metrics")
+@router.get("/metrics", dependencies=[ADMIN])
 async def metrics(request: Request) -> Response:
     state = State.of(request)
     state.metrics.engine_up.set(await _engine_answers(state))

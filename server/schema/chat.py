@@ -83,6 +83,12 @@ class ChatRequest(ThinkingAliases, ToolFields):
             )
         return new if new is not None else old
 
+    def refuse_more(self, most: int) -> None:
+        """Raises InvalidRequest for more choices, or more samples of a vote, than the server's."""
+        for field, n in (("n", self.n), ("vote.n", self.vote.n if self.vote else 1)):
+            if n > most:
+                raise InvalidRequest(f"{field}: {n} is more than this server's {most}", field)
+
     def binding(self, forced: Forced | None) -> Binding | None:
         """What the answer must be written in. Raises InvalidRequest where that is two things.
 
