@@ -6,8 +6,20 @@ from typing import Literal
 
 Phase = Literal["reasoning", "content"]
 End = Literal["natural", "budget", "certain", "disabled"]
-Finish = Literal["stop", "length"]
+Finish = Literal["stop", "length", "tool_calls"]
+"""The last is an answer's alone; no engine call ends so."""
 Stop = Literal["all", "unbeatable", "confident"]
+
+
+@dataclass(frozen=True, slots=True)
+class Grammar:
+    """What an answer must be written in, by the names that vLLM gives the kinds.
+
+    value: a JSON schema as JSON, a regular expression, a JSON list of texts, or EBNF.
+    """
+
+    kind: Literal["json", "regex", "choice", "grammar"]
+    value: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +48,54 @@ class Sampling:
     top_logprobs: int = 0
     """Most likely tokens at each position whose log-probabilities make up its confidence; 0 for
     no confidences."""
+    grammar: Grammar | None = None
+    """Binds the answer alone: a transcript takes it out of all other calls."""
+    logprobs: int | None = None
+    """Most likely tokens that are told beside each token of the answer; None for no `logprobs`."""
     aside: bool = False
     """Whether the call is none of the answer's, but asks something of a fork of it."""
     on_abort: Callable[[int], None] | None = field(default=None, compare=False)
     """Told of an aborted call how many tokens it had generated and not said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Likely:
+    """A token that could have been. Its bytes may be part of a character, which text cannot say."""
+
+    token_id: int
+    text: str
+    bytes: bytes
+    logprob: float
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLogprob:
+    """A token that was drawn, and the most likely ones in its place, the likeliest first."""
+
+    drawn: Likely
+    top: tuple[Likely, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """`arguments` is JSON, as the model wrote it."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallDelta:
+    """The next piece of an answer's call number `index`, from 0.
+
+    The first piece of a call alone has its id and name.
+    """
+
+    index: int
+    arguments: str
+    id: str | None = None
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +105,7 @@ class Chunk:
     `token_ids` and `text` leave out the token that stopped the call; `stop_token` is that token,
     None where a stop string or the length ended it. `confidences`, if asked for, are one a token:
     minus the mean log-probability of the most likely ones, in nats; the surer, the higher.
+    `logprobs`, if asked for, are one a token.
     """
 
     token_ids: tuple[int, ...]
@@ -56,6 +113,7 @@ class Chunk:
     finish: Finish | None = None
     stop_token: int | None = None
     confidences: tuple[float, ...] = ()
+    logprobs: tuple[TokenLogprob, ...] = ()
 
     @property
     def generated(self) -> int:
@@ -118,13 +176,19 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """The next piece of an answer, in order. `choice` numbers the answers of one program."""
+    """The next piece of an answer, in order. `choice` numbers the answers of one program.
+
+    `token_ids` may be text that comes with a later delta, or pieces of tool calls. `logprobs`, if
+    asked for, are those of the drawn tokens of the content.
+    """
 
     phase: Phase
     text: str
     token_ids: tuple[int, ...]
     injected: bool = False
     choice: int = 0
+    tool_calls: tuple[ToolCallDelta, ...] = ()
+    logprobs: tuple[TokenLogprob, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,21 +4,27 @@ Every API but plain completions is said as a `ChatRequest` first, so that a fiel
 whichever API it came by.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from fastapi import Request
 
+from decoding.controls import Control
 from decoding.engine import Policy
-from decoding.policies import Vote
-from decoding.types import Sampling
+from decoding.policies import ThinkingConfig, Vote
+from decoding.tool_calls import ToolCalling, ToolReader
+from decoding.types import Grammar, Sampling
 from server.admission import Ticket
+from server.engine.model import Model
 from server.entrance import first_place
 from server.headers import note
 from server.outcome import Events
 from server.schema.chat import ChatRequest
 from server.schema.controls import ControlFields
+from server.schema.messages import for_template
+from server.schema.response_format import Binding
 from server.schema.thinking import longest_thought
+from server.schema.tools import Forced
 from server.state import State
 
 
@@ -54,28 +60,61 @@ async def ask(request: Request, body: ChatRequest, ticket: Ticket) -> Asked:
 
 def _resolved(state: State, body: ChatRequest, ticket: Ticket) -> Asked:
     model = state.model(body.model)
-    messages = [message.for_template() for message in body.messages]
-    thinks, fields = body.thinks, body.control(body.temperature)
+    body.refuse_more(state.settings.max_n)
+    messages = for_template(body.messages)
+    fields = body.control(body.temperature)
     control = fields.config() if fields else None
+    forced = body.forced()
+    grammar = _grammar(model, body.binding(forced))
+    read_calls = _reader(model, body, forced)
     prompt = model.render(
         messages,
-        thinking=thinks,
+        thinking=body.thinks,
         template_arguments=body.template_arguments,
         control=control,
+        tools=body.offered,
     )
-    sampling = body.sampling(model.room(prompt), model.vocabulary)
-    thinking = body.config(state.settings, body.completion_limit, sampling.max_tokens)
-    body.refuse_more(state.settings.max_n)
-    reduced_from = None
-    if model.markers is not None:
-        most = longest_thought(state.settings, sampling.max_tokens)
-        pressure = state.admission.pressure
-        thinking, reduced_from = state.brownout.reduced(thinking, control, pressure, most)
+    sampling = body.sampling(model.room(prompt), model.vocabulary, grammar)
+    thinking, reduced_from = _thinking(state, body, sampling, control)
     policy = model.policy(thinking, sampling.max_tokens, control)
     policy = state.programs.admitted(policy, ticket)
+    if read_calls is not None:
+        parallel = body.parallel_tool_calls is not False
+        policy = ToolCalling(policy, read_calls, parallel=parallel)
     if body.vote is None:
         return Asked(prompt, policy, sampling, body.n, fields, reduced_from)
     config = body.vote.config(body.n, body.temperature)
     verifier = body.vote.verifier(state.settings, messages, state.http)
-    vote = Vote(policy, config, body.vote.reader(state.maths), verifier)
+    vote = Vote(policy, config, body.vote.reader(state.maths, grammar), verifier)
     return Asked(prompt, vote, sampling, 1, fields, reduced_from)
+
+
+def _thinking(
+    state: State, body: ChatRequest, sampling: Sampling, control: Control | None
+) -> tuple[ThinkingConfig, int | None]:
+    """What was asked for, or less while the server is busy; then also the budget it comes from."""
+    bound = sampling.grammar is not None
+    config = body.config(state.settings, body.completion_limit, sampling.max_tokens, bound=bound)
+    if state.model(body.model).markers is None:
+        return config, None
+    most = longest_thought(state.settings, sampling.max_tokens)
+    return state.brownout.reduced(config, control, state.admission.pressure, most)
+
+
+def _grammar(model: Model, binding: Binding | None) -> Grammar | None:
+    if binding is None:
+        return None
+    model.check_grammar(binding.grammar, binding.field)
+    return binding.grammar
+
+
+def _reader(
+    model: Model, body: ChatRequest, forced: Forced | None
+) -> Callable[[], ToolReader] | None:
+    """What reads the calls of an answer that may make any."""
+    if forced is not None:
+        return forced.reader
+    if not body.may_call:
+        return None
+    body.refuse_unbound()
+    return model.reader_of_calls(body.offered, streamed=body.in_pieces)

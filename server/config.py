@@ -116,6 +116,9 @@ class Served(BaseModel):
     think_end: str | None = Field(
         None, description="end marker of no known profile; default: the profile's"
     )
+    tool_parser: str = Field(
+        "auto", description="how it writes tool calls: a name of vLLM's parsers, auto, or none"
+    )
 
     @model_validator(mode="after")
     def _both_markers(self) -> Self:

@@ -1,11 +1,11 @@
 """What came of a request's choices, for replies that are sent whole."""
 
-from collections import defaultdict
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from decoding.types import Delta, Event, Final, Phase
+from decoding.tool_calls import joined
+from decoding.types import Delta, Event, Final, Phase, TokenLogprob, ToolCall
 
 Events = AsyncGenerator[tuple[int, Event], None]
 """Events with the number of their choice."""
@@ -18,19 +18,28 @@ class Outcome:
     reasoning: str
     content: str
     final: Final
+    tool_calls: tuple[ToolCall, ...] = ()
+    logprobs: tuple[TokenLogprob, ...] = ()
+    """Of the content's drawn tokens, if they were asked for."""
 
 
 async def outcomes(events: Events) -> list[Outcome]:
     """In the order of their choices."""
-    texts: dict[int, dict[Phase, str]] = defaultdict(lambda: defaultdict(str))
+    deltas: dict[int, list[Delta]] = {}
     finals: dict[int, Final] = {}
     async with aclosing(events):
         async for index, event in events:
             if isinstance(event, Delta):
-                texts[index][event.phase] += event.text
+                deltas.setdefault(index, []).append(event)
             elif isinstance(event, Final):
                 finals[index] = event
-    return [
-        Outcome(texts[index]["reasoning"], texts[index]["content"], finals[index])
-        for index in sorted(finals)
-    ]
+    return [_outcome(deltas.get(index, []), finals[index]) for index in sorted(finals)]
+
+
+def _outcome(deltas: list[Delta], final: Final) -> Outcome:
+    def text(phase: Phase) -> str:
+        return "".join(delta.text for delta in deltas if delta.phase == phase)
+
+    logprobs = tuple(each for delta in deltas for each in delta.logprobs)
+    calls = joined(piece for delta in deltas for piece in delta.tool_calls)
+    return Outcome(text("reasoning"), text("content"), final, calls, logprobs)

@@ -52,11 +52,13 @@ class PromptRenderer:
         *,
         thinking: bool,
         template_arguments: Mapping[str, Any],
+        tools: Sequence[Mapping[str, Any]] = (),
     ) -> list[int]:
         """Raises InvalidRequest for messages that the template refuses."""
         try:
             text = self._tokenizer.apply_chat_template(
                 list(messages),
+                tools=list(tools) or None,
                 tokenize=False,
                 add_generation_prompt=True,
                 enable_thinking=thinking,

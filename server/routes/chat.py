@@ -30,6 +30,7 @@ async def create(body: ChatRequest, request: Request, ticket: Entered) -> Respon
         uuid.uuid4().hex,
         state.model(body.model).name,
         exclude_reasoning=body.exclude_reasoning,
+        logprobs=bool(body.logprobs),
         control=asked.control,
         reduced_from=asked.reduced_from,
     )
@@ -60,7 +61,7 @@ async def _chunks(
                 elif isinstance(event, Final):
                     finals.append(event)
                     yield sse.event(reply.closing(index, event))
-                elif event.text and (chunk := reply.delta(index, event.phase, event.text)):
+                elif chunk := reply.delta(index, event):
                     yield sse.event(chunk)
     except (ApiError, MathsUnavailable) as error:
         # The status line is gone already: the error comes as an event, and no [DONE] after it.
