@@ -1,8 +1,9 @@
 """Thinking that ends when its answer no longer changes (Dynasor's probes, arXiv 2412.20993).
 
-THINK -> (PROBE -> THINK)* -> CLOSE -> ANSWER. Every `probe_every` thinking tokens a fork is closed
-as the thought would be if it were cut there, and says its answer, greedily. Once enough probes in
-a row agree (`decoding/certainty.py`), the thought is cut.
+THINK -> (PROBE -> THINK)* -> CLOSE -> ANSWER. Every `probe_every` thinking tokens, or wherever the
+model would end its thought and is to be made to wait, a fork is closed as the thought would be if
+it were cut there, and says its answer, greedily. Once enough probes in a row agree
+(`decoding/certainty.py`), the thought ends.
 
 A probe that cannot end the thought runs beside the next tokens of it, at hardly any time. One that
 can is waited for: to think on meanwhile would spend tokens that its end throws away, and where the
@@ -23,7 +24,7 @@ from decoding.certainty import Streak, needed
 from decoding.engine import Codec, Engine
 from decoding.limits import BudgetConfig, BudgetError
 from decoding.markers import Markers
-from decoding.thinking import Thinker, Thought
+from decoding.thinking import NEVER, Thinker, Thought
 from decoding.transcript import Transcript
 from decoding.types import Delta, Event, Finish, Probe, Sampling
 
@@ -36,7 +37,8 @@ HEDGES = re.compile(r"\b(?:wait|hold on|h+m+|but|actually|maybe|perhaps|not sure
 
 @dataclass(frozen=True, slots=True)
 class AdaptiveConfig:
-    """confidence: in (0, 1); probe_every: thinking tokens from a probe to the next.
+    """confidence: in (0, 1); probe_every: thinking tokens from a probe to the next, None for a
+    probe wherever a wait text is due.
 
     budget: what bounds the thought on either side, and the texts around it. Its waits are made
     only as long as the answer is not certain.
@@ -44,7 +46,7 @@ class AdaptiveConfig:
 
     budget: BudgetConfig = field(default_factory=BudgetConfig)
     confidence: float = 0.9
-    probe_every: int = 64
+    probe_every: int | None = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +103,9 @@ class Adaptive:
     ) -> AsyncGenerator[Delta, None]:
         every = self.config.probe_every
         while thought.end is None:
-            until = (len(transcript.completion) // every + 1) * every
-            async with aclosing(self._thinker.think(transcript, thought, until)) as deltas:
+            until = NEVER if every is None else (len(transcript.completion) // every + 1) * every
+            thinking = self._thinker.think(transcript, thought, until, attempts=every is None)
+            async with aclosing(thinking) as deltas:
                 async for delta in deltas:
                     yield delta
             if await self._certain(transcript, thought, probes):
@@ -126,10 +129,14 @@ class Adaptive:
 
     def _matters(self, transcript: Transcript, thought: Thought, streak: int) -> bool:
         """Whether a probe here could be one of a streak that ends the thought."""
-        every, here = self.config.probe_every, len(transcript.completion)
+        budget, every = self.config.budget, self.config.probe_every
+        here = len(transcript.completion)
+        if every is None:
+            left = budget.waits - thought.waits - 1
+            return here < budget.min_tokens or streak + 1 + left >= self._needed
         left = self._thinker.pauses_left(transcript, thought, every)
         longest = here + (self._needed - 1) * every
-        return streak + 1 + left >= self._needed and longest >= self.config.budget.min_tokens
+        return streak + 1 + left >= self._needed and longest >= budget.min_tokens
 
 
 class Probes:
@@ -185,5 +192,7 @@ class Probes:
 def _check(config: AdaptiveConfig) -> None:
     if not 0 < config.confidence < 1:
         raise BudgetError("confidence", f"{config.confidence} is not between 0 and 1")
-    if config.probe_every < 1:
+    if config.probe_every is None and not (config.budget.waits or config.budget.min_tokens):
+        raise BudgetError("probe_every", "no wait text is ever due: set waits, or a number")
+    if config.probe_every is not None and config.probe_every < 1:
         raise BudgetError("probe_every", f"{config.probe_every} is less than 1")

@@ -36,7 +36,7 @@ class Thought:
     waits: int = 0
     end: End | None = None
     attempt: Attempt | None = None
-    """What the last round stopped at; None if it ran out of room, or paused."""
+    """What the last round stopped at; None if it ran out of room, or paused within."""
     probes: list[Probe] = field(default_factory=list)
     finish: Finish = "length"
     """What ended the answer after it."""
@@ -91,13 +91,21 @@ class Thinker:
         return Thought(self._cap(max_tokens))
 
     async def think(
-        self, transcript: Transcript, thought: Thought, until: int = NEVER
+        self,
+        transcript: Transcript,
+        thought: Thought,
+        until: int = NEVER,
+        *,
+        attempts: bool = False,
     ) -> AsyncGenerator[Delta, None]:
         """THINK and INJECT in turn, until the model may end or the budget is used up.
 
-        Pauses, with no end, once `until` tokens are thought: the next call goes on.
+        Pauses, with no end, once `until` tokens are thought, and with `attempts` before each wait
+        text that is due: the next call goes on.
         """
         while thought.end is None:
+            if thought.attempt is not None:
+                yield self._wait(transcript, thought)
             async with aclosing(self._round(transcript, thought, until)) as deltas:
                 async for delta in deltas:
                     yield delta
@@ -106,12 +114,10 @@ class Thinker:
                     return
                 if last_words := self.cut(transcript, thought, "budget"):
                     yield last_words
-            elif self._replaces(transcript, thought):
-                turn = thought.waits % len(self._waits)
-                thought.waits += 1
-                yield _injected(transcript, self.config.wait[turn], self._waits[turn])
-            else:
+            elif not self._replaces(transcript, thought):
                 thought.end = "natural"
+            elif attempts:
+                return
 
     def pauses_left(self, transcript: Transcript, thought: Thought, every: int) -> int:
         """How often a thought may still pause if it does so every so many tokens."""
@@ -120,9 +126,12 @@ class Thinker:
         return max(0, last // every - so_far // every)
 
     def cut(self, transcript: Transcript, thought: Thought, end: End) -> Delta | None:
-        """End a thought where it is; returns its last words if it has any."""
+        """End a thought where it is; returns its last words if it has any.
+
+        One that was about to end by itself has said them.
+        """
         thought.end = end
-        last_words = self._last_words(thought)
+        last_words = () if thought.attempt else self._last_words(thought)
         return _injected(transcript, self.config.end_text, last_words) if last_words else None
 
     def if_cut(self, transcript: Transcript, thought: Thought) -> tuple[int, ...]:
@@ -175,6 +184,11 @@ class Thinker:
         )
         wait = self._waits[thought.waits % len(self._waits)]
         return wanted and len(wait) < self._room(transcript, thought)
+
+    def _wait(self, transcript: Transcript, thought: Thought) -> Delta:
+        turn = thought.waits % len(self._waits)
+        thought.waits += 1
+        return _injected(transcript, self.config.wait[turn], self._waits[turn])
 
     def _room(self, transcript: Transcript, thought: Thought) -> int:
         """Tokens that may still be thought; what is injected at the cap has its place kept."""
@@ -297,13 +311,13 @@ class Thinker:
 
     def _close(self, transcript: Transcript, thought: Thought) -> Delta | None:
         """Write the end of the thought if the model did not; returns the answer prefix if any."""
-        if thought.end == "natural" and thought.attempt == "marker":
+        if thought.attempt == "marker":
             transcript.keep(self.markers.end)
             return None
         if line_break := self._line_break(transcript.completion[-1:]):
             transcript.inject("\n", line_break)
         transcript.inject(self.markers.profile.closing, self.markers.closing)
-        if thought.end == "natural" or not self.prefix:
+        if thought.attempt is not None or not self.prefix:
             return None
         return _injected(transcript, self.prefix, self.codec.encode(self.prefix), "content")
 

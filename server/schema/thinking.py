@@ -4,7 +4,7 @@ Explicit tokens come before an effort, an effort before the server's default; th
 is over all. What contradicts itself is a 400 that names the fields.
 """
 
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -51,24 +51,29 @@ class ThinkingFields(Strict):
     answer_prefix: str | None = Field(None, max_length=4096)
     soft_window: int = Field(0, ge=0, strict=True)
     confidence: float | None = Field(None, gt=0, lt=1)
-    probe_every: int | None = Field(None, ge=1, strict=True)
+    probe_every: Annotated[int, Field(ge=1, strict=True)] | Literal["wait"] | None = None
     control: AnyControl | None = None
 
     def adapted(self, budget: BudgetConfig) -> BudgetConfig | AdaptiveConfig:
         """Raises InvalidRequest for what belongs to adaptive thinking alone."""
-        given = {
-            name: value
-            for name in ("confidence", "probe_every")
-            if (value := getattr(self, name)) is not None
-        }
         if self.type == "adaptive":
-            return AdaptiveConfig(budget, **given)
-        for name, value in given.items():
-            field = f"thinking.{name}"
-            raise InvalidRequest(
-                f'{field}: {value}, but thinking.type is {self.type!r}, not "adaptive"', field
-            )
+            return self._adaptive(budget)
+        for name in ("confidence", "probe_every"):
+            if (value := getattr(self, name)) is not None:
+                field = f"thinking.{name}"
+                raise InvalidRequest(
+                    f'{field}: {value}, but thinking.type is {self.type!r}, not "adaptive"', field
+                )
         return budget
+
+    def _adaptive(self, budget: BudgetConfig) -> AdaptiveConfig:
+        """Waits that are asked for are what the probes decide on, unless tokens are named.
+
+        Two whole passes that agree say more than two moments of one.
+        """
+        if self.probe_every == "wait" or (self.probe_every is None and self.waits):
+            return AdaptiveConfig(budget, self.confidence or 0.5, None)
+        return AdaptiveConfig(budget, self.confidence or 0.9, self.probe_every or 64)
 
 
 class ReasoningFields(Strict):

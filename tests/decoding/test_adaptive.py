@@ -16,7 +16,7 @@ LONG = "a" * 99
 
 
 def adaptive(
-    family: Family = BIDE, confidence: float = 0.75, probe_every: int = 4, **budget: Any
+    family: Family = BIDE, confidence: float = 0.75, probe_every: int | None = 4, **budget: Any
 ) -> Adaptive:
     """Three equal answers end its thought."""
     config = AdaptiveConfig(BudgetConfig(**budget), confidence, probe_every)
@@ -53,6 +53,9 @@ async def think(
 
 def probed(reply: Reply) -> list[int]:
     return [probe.position for probe in reply.thinking.probes]
+
+
+AT_WAITS: Any = {"probe_every": None, "confidence": 0.5}
 
 
 class TestACertainEnd:
@@ -280,12 +283,48 @@ async def test_a_probe_that_fails_fails_the_request() -> None:
         await ask(adaptive(), engine, BIDE, Sampling(100), PROMPT)
 
 
+class TestAProbeBeforeEachWait:
+    # A Wait takes the places of an end and of three tokens after it.
+    THOUGHT = "aa</think>xxx" + "b" * 6 + "</think>xxx" + "c" * 20 + "</think>"
+
+    async def test_two_passes_that_agree_are_enough(self) -> None:
+        reply = await think(self.THOUGHT, {2: "4", 12: "4"}, waits=3, **AT_WAITS)
+        assert probed(reply) == [2, 12]
+        assert reply.written == "aaWaitbbbbbb</think>4<|end|>"
+        assert (reply.thinking.waits, reply.thinking.end) == (1, "certain")
+        assert reply.thinking.tokens == 12
+
+    async def test_passes_that_differ_go_on(self) -> None:
+        answers = {2: "4", 12: "5", 36: "5"}
+        reply = await think(self.THOUGHT, answers, waits=3, **AT_WAITS)
+        assert probed(reply) == [2, 12, 36]
+        assert (reply.thinking.waits, reply.thinking.end) == (2, "certain")
+
+    async def test_the_last_pass_ends_by_itself(self) -> None:
+        """No Wait is due there, so that no probe could save one."""
+        reply = await think(self.THOUGHT, {2: "4", 12: "5", 36: "5"}, waits=2, **AT_WAITS)
+        assert probed(reply) == [2, 12]
+        assert (reply.thinking.waits, reply.thinking.end) == (2, "natural")
+
+    async def test_one_wait_leaves_nothing_to_decide(self) -> None:
+        reply = await think(self.THOUGHT, {}, waits=1, **AT_WAITS)
+        assert probed(reply) == []
+        assert (reply.thinking.waits, reply.thinking.end) == (1, "natural")
+
+    async def test_a_turn_that_would_end_is_closed(self) -> None:
+        thought = "aa<|end|>xxx" + "b" * 6 + "<|end|>"
+        reply = await think(thought, {2: "4", 12: "4"}, waits=2, end_text="ok", **AT_WAITS)
+        assert reply.written == "aaWaitbbbbbb\n</think>\n4<|end|>"
+        assert reply.thinking.end == "certain"
+
+
 @pytest.mark.parametrize(
     ("field", "config"),
     [
         ("confidence", {"confidence": 0.0}),
         ("confidence", {"confidence": 1.0}),
         ("probe_every", {"probe_every": 0}),
+        ("probe_every", {"probe_every": None}),
         ("min_tokens", {"min_tokens": 5, "budget_tokens": 4}),
     ],
 )

@@ -42,6 +42,9 @@ class Case:
 
     @property
     def end_text(self) -> int:
+        """Tokens that a certain end writes: none where the model was ending its thought."""
+        if self.config.probe_every is None:
+            return 0
         return len(self.family.codec.encode(self.config.budget.end_text))
 
     def reply(self) -> Reply:
@@ -71,7 +74,8 @@ def configs(draw: st.DrawFn) -> AdaptiveConfig:
         soft_window=draw(st.just(0) | st.integers(0, most)),
     )
     confidence = draw(st.sampled_from([0.1, 0.5, 0.75, 0.9]))
-    return AdaptiveConfig(budget, confidence, draw(st.integers(1, 6)))
+    due = st.none() if budget.waits or budget.min_tokens else st.nothing()
+    return AdaptiveConfig(budget, confidence, draw(st.integers(1, 6) | due))
 
 
 @st.composite
@@ -97,7 +101,8 @@ def steady() -> st.SearchStrategy[Case]:
 
     def calm(case: Case) -> Case:
         budget = replace(case.config.budget, budget_tokens=None, min_tokens=case.salt % 20)
-        config = replace(case.config, budget=budget, confidence=0.5)
+        every = case.config.probe_every or 3
+        config = replace(case.config, budget=budget, confidence=0.5, probe_every=every)
         alphabet = [*case.family.codec.encode("4\n44\n45"), *case.alphabet[-1:]]
         return replace(case, config=config, spare=60, alphabet=alphabet)
 
@@ -162,7 +167,9 @@ def test_a_thought_that_never_was_certain_is_that_of_the_budget_alone(case: Case
 def test_a_certain_end_is_a_cut_there(case: Case) -> None:
     """So nothing of the probes is left in the completion, nor in how the answer is drawn."""
     budget = replace(case.config.budget, min_tokens=0, waits=0, soft_window=0)
-    case = replace(case, seed=None, config=replace(case.config, budget=budget))
+    every = case.config.probe_every or 3
+    config = replace(case.config, budget=budget, probe_every=every)
+    case = replace(case, seed=None, config=config)
     reply = case.reply()
     assume(reply.thinking.end == "certain")
     cut = case.plain(budget_tokens=reply.thinking.tokens)

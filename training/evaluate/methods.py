@@ -212,13 +212,14 @@ class Rejection(Method):
 class Adaptive(Method):
     """Thinking ends when the answer so far, asked for every so many tokens, stays the same.
 
-    waits: end attempts that are replaced as long as it does not.
+    waits: end attempts that are replaced as long as it does not; `probe_every` "wait" asks at each
+    of these alone.
     """
 
     method: Literal["adaptive"]
     waits: NonNegativeInt = 0
     confidences: Annotated[tuple[Share, ...], Many]
-    probe_every: Counts = (32,)
+    probe_every: Annotated[tuple[PositiveInt | Literal["wait"], ...], Many] = (32,)
 
     def settings(self, common: Options) -> Iterator[Setting]:
         for every in self.probe_every:
