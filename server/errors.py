@@ -67,9 +67,13 @@ async def on_maths_unavailable(_: Request, error: Exception) -> JSONResponse:
 
 
 async def on_invalid_body(_: Request, error: Exception) -> JSONResponse:
-    """What pydantic found, as one sentence on one field."""
     assert isinstance(error, RequestValidationError)
-    first = error.errors()[0]
+    return response(invalid_body(error.errors()))
+
+
+def invalid_body(found: Sequence[Any]) -> InvalidRequest:
+    """What pydantic found, as one sentence on one field."""
+    first = found[0]
     field = field_name(first["loc"])
     match first["type"]:
         case "extra_forbidden":
@@ -78,7 +82,7 @@ async def on_invalid_body(_: Request, error: Exception) -> JSONResponse:
             field, message = "body", f"the body is not JSON: {first['ctx']['error']}"
         case _:
             message = f"{field}: {first['msg']}"
-    return response(InvalidRequest(message, field))
+    return InvalidRequest(message, field)
 
 
 async def on_http_error(_: Request, error: Exception) -> JSONResponse:

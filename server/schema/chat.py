@@ -1,17 +1,15 @@
 """`POST /v1/chat/completions`: what it takes, in OpenAI's shape."""
 
+from dataclasses import replace
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from decoding.types import Sampling
 from server.errors import InvalidRequest
+from server.schema.sampling import WHOLE_REPLY_CHUNK, SamplingFields, Stop, stop_texts
 from server.schema.thinking import Strict, ThinkingAliases
 from server.schema.vote import VoteFields
-
-WHOLE_REPLY_CHUNK = 64
-"""Tokens a chunk where nobody watches them come: far less work outside the engine."""
-
 
 class TextPart(Strict):
     type: Literal["text"]
@@ -60,7 +58,7 @@ class TextFormat(Strict):
     type: Literal["text"]
 
 
-class ChatRequest(ThinkingAliases):
+class ChatRequest(ThinkingAliases, SamplingFields):
     """Fields that would change the answer are honoured; those that cannot be are refused."""
 
     messages: list[Message] = Field(min_length=1)
@@ -71,16 +69,7 @@ class ChatRequest(ThinkingAliases):
     vote: VoteFields | None = None
     max_tokens: int | None = Field(None, ge=1)
     max_completion_tokens: int | None = Field(None, ge=1)
-    temperature: float = Field(1.0, ge=0, le=2)
-    top_p: float = Field(1.0, gt=0, le=1)
-    top_k: int = Field(0, ge=-1)
-    min_p: float = Field(0.0, ge=0, le=1)
-    presence_penalty: float = Field(0.0, ge=-2, le=2)
-    frequency_penalty: float = Field(0.0, ge=-2, le=2)
-    repetition_penalty: float = Field(1.0, gt=0, le=2)
-    seed: int | None = Field(None, ge=-(2**63), lt=2**63)
-    stop: str | list[str] | None = None
-    logit_bias: dict[int, float] | None = None
+    stop: Stop = None
     response_format: TextFormat | None = None
     logprobs: Literal[False] | None = None
     top_logprobs: Literal[0] | None = None
@@ -95,14 +84,6 @@ class ChatRequest(ThinkingAliases):
     parallel_tool_calls: bool | None = None
     tools: list[Any] | None = Field(None, max_length=0)
     tool_choice: Literal["none", "auto"] | None = None
-
-    @field_validator("stop")
-    @classmethod
-    def _stops(cls, value: str | list[str] | None) -> str | list[str] | None:
-        stops = [value] if isinstance(value, str) else value or []
-        if len(stops) > 16 or not all(stops):
-            raise ValueError("should be a text or up to 16 texts, none of them empty")
-        return value
 
     @property
     def include_usage(self) -> bool:
@@ -127,24 +108,8 @@ class ChatRequest(ThinkingAliases):
                 f"max_tokens: {limit} is more than the {room} that the context has left",
                 "max_tokens",
             )
-        for token in self.logit_bias or {}:
-            if not 0 <= token < vocabulary:
-                raise InvalidRequest(
-                    f"logit_bias: there is no token {token}, only 0 to {vocabulary - 1}",
-                    "logit_bias",
-                )
-        stop = (self.stop,) if isinstance(self.stop, str) else tuple(self.stop or ())
-        return Sampling(
-            max_tokens=limit or room,
-            temperature=self.temperature,
-            top_p=self.top_p,
-            top_k=max(0, self.top_k),
-            min_p=self.min_p,
-            presence_penalty=self.presence_penalty,
-            frequency_penalty=self.frequency_penalty,
-            repetition_penalty=self.repetition_penalty,
-            seed=self.seed,
-            logit_bias=self.logit_bias or {},
-            stop=stop,
+        return replace(
+            self.drawing(limit or room, vocabulary),
+            stop=stop_texts(self.stop),
             chunk_tokens=1 if self.stream and self.vote is None else WHOLE_REPLY_CHUNK,
         )
