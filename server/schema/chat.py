@@ -1,7 +1,7 @@
 """`POST /v1/chat/completions`: what it takes, in OpenAI's shape."""
 
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -10,6 +10,7 @@ from server.errors import InvalidRequest
 from server.schema.sampling import WHOLE_REPLY_CHUNK, SamplingFields, Stop, stop_texts
 from server.schema.thinking import Strict, ThinkingAliases
 from server.schema.vote import VoteFields
+
 
 class TextPart(Strict):
     type: Literal["text"]
@@ -84,6 +85,12 @@ class ChatRequest(ThinkingAliases, SamplingFields):
     parallel_tool_calls: bool | None = None
     tools: list[Any] | None = Field(None, max_length=0)
     tool_choice: Literal["none", "auto"] | None = None
+
+    @classmethod
+    def like(cls, body: BaseModel, **own: Any) -> Self:
+        """Another API's request: the fields it said under the same names, and `own` ones."""
+        same = body.model_fields_set & cls.model_fields.keys()
+        return cls.model_validate({**{name: getattr(body, name) for name in same}, **own})
 
     @property
     def include_usage(self) -> bool:

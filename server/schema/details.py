@@ -57,9 +57,13 @@ def usage_object(usages: Sequence[Usage]) -> dict[str, Any]:
         "prompt_tokens": prompt,
         "completion_tokens": completion,
         "total_tokens": prompt + completion,
-        "completion_tokens_details": {
-            "reasoning_tokens": sum(usage.reasoning for usage in usages),
-            "injected_tokens": sum(usage.injected for usage in usages),
-            "discarded_tokens": sum(usage.discarded for usage in usages),
-        },
+        "completion_tokens_details": token_details(usages),
+    }
+
+
+def token_details(usages: Sequence[Usage]) -> dict[str, int]:
+    return {
+        "reasoning_tokens": sum(usage.reasoning for usage in usages),
+        "injected_tokens": sum(usage.injected for usage in usages),
+        "discarded_tokens": sum(usage.discarded for usage in usages),
     }

@@ -1,0 +1,30 @@
+"""`POST /v1/responses`."""
+
+import uuid
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+
+from server import sse
+from server.asking import ask
+from server.disconnect import unless_disconnected
+from server.outcome import outcomes
+from server.schema.naming import naming
+from server.schema.responses import NAMES, ResponsesRequest
+from server.schema.responses_reply import ResponsesReply, ResponsesStream
+from server.state import State
+
+router = APIRouter()
+
+
+@router.post("/v1/responses")
+async def create(body: ResponsesRequest, request: Request) -> Response:
+    state = State.of(request)
+    with naming(NAMES):
+        asked = ask(state, body.as_chat())
+    reply = ResponsesReply(uuid.uuid4().hex, body, state.served.name, asked.control)
+    events = asked.events(state)
+    if body.stream:
+        return sse.stream(events, ResponsesStream(reply))
+    (outcome,) = await unless_disconnected(request, outcomes(events))
+    return JSONResponse(reply.whole(outcome))
