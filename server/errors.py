@@ -1,4 +1,4 @@
-"""Errors as clients see them, in OpenAI's shape.
+"""Errors as clients see them: in OpenAI's shape, and below /v1/messages in Anthropic's.
 
 ApiError
 ├── InvalidRequest   400  names the field
@@ -7,13 +7,28 @@ ApiError
 └── VerifierUnavailable 502
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.types import Scope
+
+ANTHROPIC_PATH = "/v1/messages"
+ANTHROPIC_KINDS: Mapping[int, str] = MappingProxyType(
+    {
+        401: "authentication_error",
+        403: "permission_error",
+        404: "not_found_error",
+        413: "request_too_large",
+        429: "rate_limit_error",
+        529: "overloaded_error",
+    }
+)
+"""By status; any other is an invalid_request_error, or from 500 on an api_error."""
 
 
 class ApiError(Exception):
@@ -53,22 +68,34 @@ class VerifierUnavailable(ApiError):
     status = 502
 
 
-def response(error: ApiError) -> JSONResponse:
-    return JSONResponse(error.body(), status_code=error.status)
+def response(scope: Scope, error: ApiError) -> JSONResponse:
+    """In the shape of the API that was asked."""
+    body = anthropic_body(error) if is_anthropic(scope["path"]) else error.body()
+    return JSONResponse(body, status_code=error.status)
 
 
-async def on_api_error(_: Request, error: Exception) -> JSONResponse:
+def is_anthropic(path: str) -> bool:
+    return path == ANTHROPIC_PATH or path.startswith(f"{ANTHROPIC_PATH}/")
+
+
+def anthropic_body(error: ApiError) -> dict[str, Any]:
+    other = "invalid_request_error" if error.status < 500 else "api_error"
+    kind = ANTHROPIC_KINDS.get(error.status, other)
+    return {"type": "error", "error": {"type": kind, "message": error.message}}
+
+
+async def on_api_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ApiError)
-    return response(error)
+    return response(request.scope, error)
 
 
-async def on_maths_unavailable(_: Request, error: Exception) -> JSONResponse:
-    return response(EngineUnavailable(str(error)))
+async def on_maths_unavailable(request: Request, error: Exception) -> JSONResponse:
+    return response(request.scope, EngineUnavailable(str(error)))
 
 
-async def on_invalid_body(_: Request, error: Exception) -> JSONResponse:
+async def on_invalid_body(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    return response(invalid_body(error.errors()))
+    return response(request.scope, invalid_body(error.errors()))
 
 
 def invalid_body(found: Sequence[Any]) -> InvalidRequest:

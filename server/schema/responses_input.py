@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, Tag
 
 from server.schema.thinking import Strict
-from server.schema.unions import TextOr, by_type
+from server.schema.unions import TextOr, told_apart
 
 ItemStatus = Literal["in_progress", "completed", "incomplete"]
 
@@ -37,7 +37,7 @@ class SummaryText(Strict):
 
 AnyText = Annotated[
     Annotated[InputText, Tag("[input_text]")] | Annotated[OutputText, Tag("[output_text]")],
-    by_type("input_text", "output_text"),
+    told_apart("type", "input_text", "output_text"),
 ]
 Part = InputText | OutputText | ReasoningText | SummaryText
 
@@ -101,7 +101,7 @@ AnyItem = Annotated[
     | Annotated[ReasoningItem, Tag("[reasoning]")]
     | Annotated[FunctionCallItem, Tag("[function_call]")]
     | Annotated[FunctionCallOutput, Tag("[function_call_output]")],
-    by_type("message", "reasoning", "function_call", "function_call_output", default="message"),
+    told_apart("type", "message", "reasoning", "function_call", "function_call_output", default="message"),
 ]
 
 

@@ -19,15 +19,15 @@ TextOr = Annotated[
 ]
 
 
-def by_type(*types: str, default: str | None = None) -> Discriminator:
-    """Objects told apart by their `type`, with the tag `[type]`; `default` where it says none."""
+def told_apart(by: str, *values: str, default: str | None = None) -> Discriminator:
+    """Objects of a union by a field: `[value]` is a tag; `default` counts where none is said."""
 
     def tag(value: Any) -> str | None:
-        said = value.get("type", default) if isinstance(value, dict) else getattr(value, "type", "")
-        return f"[{said}]" if said in types else None
+        said = value.get(by, default) if isinstance(value, dict) else getattr(value, by, None)
+        return f"[{said}]" if said in values else None
 
     return Discriminator(
         tag,
-        custom_error_type="union_type",
-        custom_error_message=f"should be an object whose type is one of {', '.join(types)}",
+        custom_error_type="told_apart",
+        custom_error_message=f"should be an object whose {by} is one of {', '.join(values)}",
     )

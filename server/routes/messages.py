@@ -1,0 +1,41 @@
+"""`POST /v1/messages` and `POST /v1/messages/count_tokens`."""
+
+import uuid
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+
+from server import sse
+from server.asking import ask, rendered
+from server.disconnect import unless_disconnected
+from server.outcome import outcomes
+from server.schema.messages import CountRequest, MessagesRequest
+from server.schema.messages_reply import MessageReply, MessageStream
+from server.schema.naming import naming
+from server.state import State
+
+router = APIRouter()
+
+
+@router.post("/v1/messages")
+async def create(body: MessagesRequest, request: Request) -> Response:
+    state = State.of(request)
+    with naming(body.names):
+        asked = ask(state, body.as_chat())
+    reply = MessageReply(
+        uuid.uuid4().hex,
+        state.served.name,
+        exclude_reasoning=body.exclude_reasoning,
+        control=asked.control,
+    )
+    events = asked.events(state)
+    if body.stream:
+        return sse.stream(events, MessageStream(reply, len(asked.prompt)))
+    (outcome,) = await unless_disconnected(request, outcomes(events))
+    return JSONResponse(reply.whole(outcome))
+
+
+@router.post("/v1/messages/count_tokens")
+async def count_tokens(body: CountRequest, request: Request) -> dict[str, int]:
+    with naming(body.names):
+        return {"input_tokens": len(rendered(State.of(request), body.as_chat()))}
