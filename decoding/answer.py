@@ -2,9 +2,10 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from itertools import dropwhile
 
 from decoding.transcript import Transcript
-from decoding.types import Delta, Finish
+from decoding.types import Delta, Finish, TokenLogprob
 
 
 class Answer:
@@ -22,16 +23,23 @@ class Answer:
         if self._transcript.room < 1:
             return
         calls = self._transcript.call(
-            self._transcript.room, stop_token_ids=self._turn_ends, stop=self._stop
+            self._transcript.room, stop_token_ids=self._turn_ends, stop=self._stop, answers=True
         )
         leading = trim
         async with aclosing(calls) as chunks:
             async for chunk in chunks:
                 self._transcript.keep(chunk.token_ids)
-                text = chunk.text.lstrip("\n") if leading else chunk.text
-                leading = leading and not text
+                text, logprobs = chunk.text, chunk.logprobs
+                if leading:
+                    text, logprobs = text.lstrip("\n"), _without_line_breaks(logprobs)
+                    leading = not text
                 if chunk.token_ids or text:
-                    yield Delta("content", text, chunk.token_ids)
+                    yield Delta("content", text, chunk.token_ids, logprobs=logprobs)
                 if chunk.stop_token is not None:
                     self._transcript.keep((chunk.stop_token,))
                 self.finish = chunk.finish or self.finish
+
+
+def _without_line_breaks(logprobs: tuple[TokenLogprob, ...]) -> tuple[TokenLogprob, ...]:
+    """From the first token on that is more than line breaks."""
+    return tuple(dropwhile(lambda each: not each.drawn.bytes.strip(b"\n"), logprobs))

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from decoding import json_content
 from decoding.confidence import Gauge
 from decoding.metering import Meter
-from decoding.types import Delta, Final, Usage
+from decoding.tool_calls import as_answer, joined
+from decoding.types import Delta, Final, ToolCall, Usage
 
 
 class Reader(Protocol):
@@ -43,6 +45,10 @@ class Sample:
         return "".join(delta.text for delta in self.deltas if delta.phase == "content")
 
     @property
+    def tool_calls(self) -> tuple[ToolCall, ...]:
+        return joined(piece for delta in self.deltas for piece in delta.tool_calls)
+
+    @property
     def weight(self) -> float:
         if self.score is not None:
             return self.score
@@ -59,33 +65,44 @@ class Sample:
 
 
 class Tally:
-    """The samples that have finished, in groups of the same answer."""
+    """The samples that have finished, in groups of the same answer.
+
+    The answer of a sample that calls tools is its calls, which are compared by content.
+    """
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
         self._groups: list[list[Sample]] = []
+        self._calling: set[int] = set()
+        """Numbers of the samples that call tools."""
         self.counted: list[Sample] = []
         self.abstained: list[Sample] = []
 
     async def add(self, sample: Sample) -> None:
         self.counted.append(sample)
-        sample.answer = self._reader.read(sample.content)
+        calls = sample.tool_calls
+        if calls:
+            self._calling.add(sample.number)
+        sample.answer = as_answer(calls) if calls else self._reader.read(sample.content)
         if sample.answer is None:
             self.abstained.append(sample)
             return
-        group = await self._group_of(sample.answer)
+        group = await self._group_of(sample, sample.answer)
         if group is None:
             self._groups.append([sample])
         else:
             group.append(sample)
 
-    async def _group_of(self, answer: str) -> list[Sample] | None:
+    async def _group_of(self, sample: Sample, answer: str) -> list[Sample] | None:
         """The same text first: a comparison may fail for want of time, and would split a group."""
-        for group in self._groups:
+        calls = sample.number in self._calling
+        alike = [group for group in self._groups if (group[0].number in self._calling) == calls]
+        for group in alike:
             if any(member.answer == answer for member in group):
                 return group
-        for group in self._groups:
-            if await self._reader.same(str(group[0].answer), answer):
+        same = _same_calls if calls else self._reader.same
+        for group in alike:
+            if await same(str(group[0].answer), answer):
                 return group
         return None
 
@@ -116,6 +133,10 @@ def total_usage(samples: Sequence[Sample]) -> Usage:
         generated=sum(usage.generated for usage in usages),
         discarded=sum(usage.discarded for usage in usages),
     )
+
+
+async def _same_calls(one: str, other: str) -> bool:
+    return json_content.equal(one, other)
 
 
 def _weight(group: Sequence[Sample]) -> float:

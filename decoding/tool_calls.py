@@ -1,6 +1,7 @@
 """Tool calls in an answer: taken out of its text while it is written, and compared."""
 
 import json
+import uuid
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -32,10 +33,14 @@ class ToolReader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ToolCalling:
-    """A policy whose answers may be calls of tools. `reader` makes the reader of one answer."""
+    """A policy whose answers may be calls of tools.
+
+    reader: makes the reader of one answer; parallel: whether calls after the first are heard.
+    """
 
     inner: Policy
     reader: Callable[[], ToolReader]
+    parallel: bool = True
 
     async def run(
         self, engine: Engine, prompt: Sequence[int], sampling: Sampling
@@ -45,17 +50,26 @@ class ToolCalling:
             async for event in events:
                 if isinstance(event, Delta) and event.phase == "content":
                     read = reader.feed(event.text, event.token_ids)
-                    called = called or bool(read.tool_calls)
-                    yield replace(event, text=read.content, tool_calls=read.tool_calls)
+                    calls = self._heard(read)
+                    called = called or bool(calls)
+                    yield replace(event, text=read.content, tool_calls=calls)
                 elif isinstance(event, Final):
                     read = reader.end()
-                    called = called or bool(read.tool_calls)
-                    if read != Read():
-                        yield Delta("content", read.content, (), tool_calls=read.tool_calls)
-                    finish = "tool_calls" if called and event.finish == "stop" else event.finish
-                    yield replace(event, finish=finish)
+                    calls = self._heard(read)
+                    called = called or bool(calls)
+                    if read.content or calls:
+                        yield Delta("content", read.content, (), tool_calls=calls)
+                    stopped = called and event.finish == "stop"
+                    yield replace(event, finish="tool_calls") if stopped else event
                 else:
                     yield event
+
+    def _heard(self, read: Read) -> tuple[ToolCallDelta, ...]:
+        return tuple(piece for piece in read.tool_calls if self.parallel or piece.index == 0)
+
+
+def call_id() -> str:
+    return f"call_{uuid.uuid4().hex[:24]}"
 
 
 def joined(pieces: Iterable[ToolCallDelta]) -> tuple[ToolCall, ...]:

@@ -49,11 +49,13 @@ class Transcript:
         ignore_eos: bool = False,
         after: Sequence[int] = (),
         at_once: bool = False,
+        answers: bool = False,
     ) -> AsyncGenerator[Chunk, None]:
         """Let the engine go on; tokens are counted, and kept as the caller sees fit.
 
         after: ids that follow the completion for this call alone; at_once: each token is wanted
-        as soon as it is there.
+        as soon as it is there; answers: whether it is the answer, which alone is bound by a grammar
+        and told with its log-probabilities.
         """
         sampling = replace(
             self._sampling,
@@ -63,6 +65,8 @@ class Transcript:
             stop_token_ids=stop_token_ids,
             ignore_eos=ignore_eos,
             chunk_tokens=1 if at_once else self._sampling.chunk_tokens,
+            grammar=self._sampling.grammar if answers else None,
+            logprobs=self._sampling.logprobs if answers else None,
             on_abort=self._count_unsaid if at_once else self._sampling.on_abort,
         )
         self._calls += 1

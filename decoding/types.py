@@ -60,7 +60,7 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Likely:
-    """A token that could have been. `text` is empty where its bytes are no whole character."""
+    """A token that could have been, as text and in its own bytes, which may be part of a character."""
 
     token_id: int
     text: str

@@ -19,6 +19,7 @@ from decoding.metering import Meter
 from decoding.seeds import derived
 from decoding.stopping import Confident, Never, Rule, Unbeatable
 from decoding.tally import Reader, Sample, Tally, Verifier, total_usage
+from decoding.tool_calls import as_answer
 from decoding.types import Ballot, Delta, Election, Event, Final, Sampling, Stop, Usage
 
 Weight = Literal["count", "confidence", "verifier"]
@@ -190,7 +191,9 @@ class Poll:
             sample.filtered = True
             return
         if self._verifier is not None:
-            sample.score = await self._verifier.score(sample.content)
+            calls = sample.tool_calls
+            said = f"{sample.content}{as_answer(calls)}" if calls else sample.content
+            sample.score = await self._verifier.score(said)
 
     def _election(self) -> Election:
         tally, started = self._tally, len(self._samples)
