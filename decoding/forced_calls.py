@@ -1,4 +1,4 @@
-"""Tool calls that a grammar binds, so that an answer is nothing else, and how it then is written."""
+"""Tool calls that a grammar binds: an answer is then nothing else, and written as said here."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -10,9 +10,12 @@ from decoding.types import ToolCallDelta
 NO_PARAMETERS: Mapping[str, Any] = {"type": "object", "properties": {}}
 
 
-def schema_of_calls(functions: Mapping[str, Mapping[str, Any]], *, parallel: bool) -> dict[str, Any]:
-    """A JSON schema of one call or more, for `CallsReader`. functions: name to parameters' schema.
+def schema_of_calls(
+    functions: Mapping[str, Mapping[str, Any]], *, parallel: bool
+) -> dict[str, Any]:
+    """A JSON schema of one call or more, for `CallsReader`.
 
+    functions: name to the schema of the parameters; parallel: whether there may be several calls.
     Raises ValueError where two functions define something different under the same name.
     """
     shared: dict[str, Any] = {}
@@ -58,7 +61,7 @@ class NamedReader:
 
 
 class CallsReader:
-    """As a ToolReader: the answer is an array as `schema_of_calls` says, arguments said as they come.
+    """As a ToolReader: the answer is as `schema_of_calls` says. Arguments are said as they come.
 
     The depth is 1 in the array, 2 in a call, and more in its arguments.
     """

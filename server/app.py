@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from decoding.mathematics import MathsUnavailable
 from server import errors
 from server.disconnect import Disconnected
-from server.routes import chat, models, operations, responses
+from server.routes import chat, completions, messages, models, operations, responses, tokens
 from server.state import State
 
 CLIENT_CLOSED_REQUEST = 499
@@ -26,8 +26,8 @@ def create_app(serving: Callable[[], AbstractAsyncContextManager[State]]) -> Fas
             yield
 
     app = FastAPI(title="Bide", lifespan=lifespan)
-    for router in (chat.router, responses.router, models.router, operations.router):
-        app.include_router(router)
+    for api in (chat, completions, responses, messages, tokens, models, operations):
+        app.include_router(api.router)
     app.add_exception_handler(errors.ApiError, errors.on_api_error)
     app.add_exception_handler(MathsUnavailable, errors.on_maths_unavailable)
     app.add_exception_handler(RequestValidationError, errors.on_invalid_body)

@@ -17,16 +17,18 @@ class Programs:
         self._engine, self._admission, self._metrics = engine, admission, metrics
 
     async def run(
-        self, policy: Policy, prompt: Sequence[int], sampling: Sampling, count: int = 1
+        self, policy: Policy, prompts: Sequence[Sequence[int]], sampling: Sampling, count: int = 1
     ) -> AsyncGenerator[tuple[int, Event], None]:
         """Events with the number of their choice; closing the generator aborts them all.
 
-        count: programs to run, each of which numbers its own choices from 0, if it has several.
+        count: programs to run a prompt, each of which numbers its own choices from 0, if it has
+        several. A prompt's programs draw the same whatever other prompts there are.
         """
         choices = [
             policy.run(
                 self._engine, prompt, replace(sampling, seed=derived(sampling.seed, "choice", i))
             )
+            for prompt in prompts
             for i in range(count)
         ]
         steps = {_next_of(choice): i for i, choice in enumerate(choices)}

@@ -6,7 +6,7 @@ import sys
 import zlib
 from array import array
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import cycle, islice
 
 from decoding import markers
@@ -146,7 +146,8 @@ class ScriptedEngine:
             text = self._codec.decode(tokens)
             stops = [text.index(stop) for stop in sampling.stop if stop in text]
             if stops:
-                return Chunk(tuple(tokens), text[: min(stops)], "stop")
+                found = next(stop for stop in sampling.stop if text.find(stop) == min(stops))
+                return Chunk(tuple(tokens), text[: min(stops)], "stop", stop_text=found)
         assert len(tokens) == sampling.max_tokens, "the model has nothing more to say"
         return Chunk(tuple(tokens), text, "length")
 
@@ -154,7 +155,7 @@ class ScriptedEngine:
         tokens, text = whole.token_ids, whole.text
         for size in cycle(self._sizes):
             if size >= len(tokens):
-                yield Chunk(tokens, text, whole.finish, whole.stop_token)
+                yield replace(whole, token_ids=tokens, text=text)
                 return
             length = len(self._codec.decode(tokens[:size]))
             yield Chunk(tokens[:size], text[:length])

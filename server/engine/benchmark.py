@@ -41,7 +41,7 @@ async def vote(state: State, prompt: list[int], samples: int, seed: int) -> tupl
     policy = Vote(inner, VoteConfig(samples, stop="never"), Answers("auto", state.maths))
     began, tokens = time.perf_counter(), 0
     sampling = Sampling(room, seed=seed, chunk_tokens=64)
-    async with aclosing(state.programs.run(policy, prompt, sampling)) as events:
+    async with aclosing(state.programs.run(policy, [prompt], sampling)) as events:
         async for _, event in events:
             if isinstance(event, Final) and event.vote is not None:
                 tokens = event.vote.tokens

@@ -9,8 +9,8 @@ from server import sse
 from server.asking import ask, rendered
 from server.disconnect import unless_disconnected
 from server.outcome import outcomes
-from server.schema.messages import CountRequest, MessagesRequest
-from server.schema.messages_reply import MessageReply, MessageStream
+from server.schema.anthropic import CountRequest, MessagesRequest
+from server.schema.anthropic_reply import MessageReply, MessageStream
 from server.schema.naming import naming
 from server.state import State
 
@@ -30,7 +30,7 @@ async def create(body: MessagesRequest, request: Request) -> Response:
     )
     events = asked.events(state)
     if body.stream:
-        return sse.stream(events, MessageStream(reply, len(asked.prompt)))
+        return sse.stream(events, MessageStream(reply, len(asked.prompts[0])))
     (outcome,) = await unless_disconnected(request, outcomes(events))
     return JSONResponse(reply.whole(outcome))
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from decoding.types import Ballot, Event, Final, Phase, Usage
+from decoding.types import Ballot, Delta, Event, Final, Phase, Usage
 from server import sse
 from server.errors import ApiError
 from server.outcome import Outcome
@@ -126,8 +126,10 @@ class ChatStream:
         elif isinstance(event, Final):
             self._finals.append(event)
             yield sse.event(self._reply.closing(index, event))
-        elif event.text and (chunk := self._reply.delta(index, event.phase, event.text)):
-            yield sse.event(chunk)
+        elif isinstance(event, Delta):
+            chunk = self._reply.delta(index, event.phase, event.text) if event.text else None
+            if chunk:
+                yield sse.event(chunk)
 
     def closing(self) -> Iterator[str]:
         if self._include_usage:

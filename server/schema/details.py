@@ -49,9 +49,9 @@ def control_object(control: ControlFields | None, attempts: int | None) -> dict[
     return {**control.model_dump(), **used}
 
 
-def usage_object(usages: Sequence[Usage]) -> dict[str, Any]:
-    """One prompt, and the completions of all choices together."""
-    prompt = usages[0].prompt
+def usage_object(usages: Sequence[Usage], prompt: int | None = None) -> dict[str, Any]:
+    """The completions of all choices together, and `prompt` tokens; by default one prompt's."""
+    prompt = usages[0].prompt if prompt is None else prompt
     completion = sum(usage.completion for usage in usages)
     return {
         "prompt_tokens": prompt,

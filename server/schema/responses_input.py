@@ -101,7 +101,9 @@ AnyItem = Annotated[
     | Annotated[ReasoningItem, Tag("[reasoning]")]
     | Annotated[FunctionCallItem, Tag("[function_call]")]
     | Annotated[FunctionCallOutput, Tag("[function_call_output]")],
-    told_apart("type", "message", "reasoning", "function_call", "function_call_output", default="message"),
+    told_apart(
+        "type", "message", "reasoning", "function_call", "function_call_output", default="message"
+    ),
 ]
 
 

@@ -5,8 +5,14 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator
 
 from server.errors import InvalidRequest
+from server.schema.anthropic_input import (
+    AnyTurn,
+    AssistantTurn,
+    CacheControl,
+    TextBlock,
+    as_messages,
+)
 from server.schema.chat import ChatRequest
-from server.schema.messages_input import AnyTurn, AssistantTurn, CacheControl, TextBlock, as_messages
 from server.schema.sampling import SamplingFields
 from server.schema.thinking import EffortName, Strict, ThinkingAliases, ThinkingFields
 from server.schema.unions import TextOr
@@ -39,7 +45,9 @@ class CountRequest(ThinkingAliases):
     @classmethod
     def _asks(cls, turns: list[AnyTurn]) -> list[AnyTurn]:
         if isinstance(turns[-1], AssistantTurn):
-            raise ValueError("the last should be the user's: an answer cannot be begun for the model")
+            raise ValueError(
+                "the last should be the user's: an answer cannot be begun for the model"
+            )
         return turns
 
     @property
