@@ -62,7 +62,7 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Likely:
-    """A token that could have been, as text and in its own bytes, which may be part of a character."""
+    """A token that could have been. Its bytes may be part of a character, which text cannot say."""
 
     token_id: int
     text: str

@@ -4,15 +4,20 @@ Every API but plain completions is said as a `ChatRequest` first, so that a fiel
 whichever API it came by.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from decoding.engine import Policy
 from decoding.policies import Vote
-from decoding.types import Sampling
+from decoding.tool_calls import ToolCalling, ToolReader
+from decoding.types import Grammar, Sampling
+from server.engine.model import Model
 from server.outcome import Events
 from server.schema.chat import ChatRequest
 from server.schema.controls import ControlFields
+from server.schema.messages import for_template
+from server.schema.response_format import Binding
+from server.schema.tools import Forced
 from server.state import State
 
 
@@ -34,10 +39,11 @@ def rendered(state: State, body: ChatRequest, *, add_generation_prompt: bool = T
     """The prompt, however long it is. Raises InvalidRequest for what cannot be said in one."""
     fields = body.control(body.temperature)
     return state.model(body.model).render(
-        [message.for_template() for message in body.messages],
+        for_template(body.messages),
         thinking=body.thinks,
         template_arguments=body.template_arguments,
         control=fields.config() if fields else None,
+        tools=body.offered,
         add_generation_prompt=add_generation_prompt,
     )
 
@@ -45,16 +51,43 @@ def rendered(state: State, body: ChatRequest, *, add_generation_prompt: bool = T
 def ask(state: State, body: ChatRequest) -> Asked:
     """Raises ApiError for what cannot be done."""
     model = state.model(body.model)
+    forced = body.forced()
+    grammar = _grammar(model, body.binding(forced))
+    read_calls = _reader(model, body, forced)
     prompt = rendered(state, body)
     fields = body.control(body.temperature)
     control = fields.config() if fields else None
-    sampling = body.sampling(model.room(prompt), model.vocabulary)
-    thinking = body.config(state.settings, body.completion_limit, sampling.max_tokens)
+    sampling = body.sampling(model.room(prompt), model.vocabulary, grammar)
+    thinking = body.config(
+        state.settings, body.completion_limit, sampling.max_tokens, bound=grammar is not None
+    )
     policy = state.programs.admitted(model.policy(thinking, sampling.max_tokens, control))
+    if read_calls is not None:
+        parallel = body.parallel_tool_calls is not False
+        policy = ToolCalling(policy, read_calls, parallel=parallel)
     if body.vote is None:
         return Asked([prompt], policy, sampling, body.n, fields)
     config = body.vote.config(body.n, body.temperature)
-    messages = [message.for_template() for message in body.messages]
+    messages = for_template(body.messages)
     verifier = body.vote.verifier(state.settings, messages, state.http)
-    vote = Vote(policy, config, body.vote.reader(state.maths), verifier)
+    vote = Vote(policy, config, body.vote.reader(state.maths, grammar), verifier)
     return Asked([prompt], vote, sampling, 1, fields)
+
+
+def _grammar(model: Model, binding: Binding | None) -> Grammar | None:
+    if binding is None:
+        return None
+    model.check_grammar(binding.grammar, binding.field)
+    return binding.grammar
+
+
+def _reader(
+    model: Model, body: ChatRequest, forced: Forced | None
+) -> Callable[[], ToolReader] | None:
+    """What reads the calls of an answer that may make any."""
+    if forced is not None:
+        return forced.reader
+    if not body.may_call:
+        return None
+    body.refuse_unbound()
+    return model.reader_of_calls(body.offered, streamed=body.in_pieces)

@@ -48,6 +48,10 @@ class Settings(BaseSettings):
     think_start: str | None = Field(None, description="instead of a profile's start marker")
     think_end: str | None = Field(None, description="instead of a profile's end marker")
 
+    tool_parser: str = Field(
+        "auto", description="how the model writes tool calls: a name of vLLM's, auto or none"
+    )
+
     thinking_budget: int = Field(-1, ge=-1, description="of requests that say none; -1: no cap")
     thinking_ceiling: int = Field(-1, ge=-1, description="no request gets more; -1: no ceiling")
     answer_reserve: int = Field(64, ge=1, description="tokens kept from a thought with no budget")

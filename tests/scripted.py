@@ -1,6 +1,7 @@
 """Fakes for decoding's protocols: a tokenizer, models, and an engine that records its calls."""
 
 import asyncio
+import json
 import re
 import sys
 import zlib
@@ -12,7 +13,17 @@ from itertools import cycle, islice
 from decoding import markers
 from decoding.engine import Policy
 from decoding.markers import Markers, Profile
-from decoding.types import Chunk, Delta, Final, Phase, Sampling, Thinking
+from decoding.types import (
+    Chunk,
+    Delta,
+    Final,
+    Grammar,
+    Likely,
+    Phase,
+    Sampling,
+    Thinking,
+    TokenLogprob,
+)
 
 Model = Callable[[tuple[int, ...], int | None], Iterator[int]]
 """What follows some ids under a seed, token by token."""
@@ -113,6 +124,13 @@ class ScriptedEngine:
         self._codec, self._eos = family.codec, family.turn_ends
         self._model, self._sizes, self._stalls, self._free = model, sizes, stalls, free
 
+    def check_grammar(self, asked: Grammar) -> None:
+        """Knows JSON's types and nothing else of grammars."""
+        if asked.kind == "json":
+            kind = json.loads(asked.value).get("type", "object")
+            if kind not in ("object", "array", "string", "number", "integer", "boolean", "null"):
+                raise ValueError(f"Unsupported type {kind!r}")
+
     async def generate(
         self, token_ids: Sequence[int], sampling: Sampling
     ) -> AsyncGenerator[Chunk, None]:
@@ -122,7 +140,7 @@ class ScriptedEngine:
         self.called.set()
         chunk: Chunk | None = None
         try:
-            for chunk in self._chunks(self._whole(call)):
+            for chunk in self._told(self._chunks(self._scored(call)), sampling.logprobs):
                 await asyncio.sleep(0)
                 if stalls and chunk.finish is not None:
                     await asyncio.Event().wait()
@@ -150,6 +168,29 @@ class ScriptedEngine:
                 return Chunk(tuple(tokens), text[: min(stops)], "stop", stop_text=found)
         assert len(tokens) == sampling.max_tokens, "the model has nothing more to say"
         return Chunk(tuple(tokens), text, "length")
+
+    def _scored(self, call: Call) -> Chunk:
+        """All that the model says, with the prompt's log-probabilities if they are wanted."""
+        whole, top = self._whole(call), call.sampling.prompt_logprobs
+        if top is None:
+            return whole
+        prompt = Chunk(call.token_ids[1:], "")
+        (told,) = self._told(iter([prompt]), top)
+        return replace(whole, prompt_logprobs=told.logprobs)
+
+    def _told(self, chunks: Iterator[Chunk], top: int | None) -> Iterator[Chunk]:
+        """With log-probabilities, if they are wanted: the n-th likeliest token's is -n."""
+        for chunk in chunks:
+            if top is None:
+                yield chunk
+                continue
+            likely = [
+                Likely(token, text := self._codec.decode([token]), text.encode(), -1.0)
+                for token in chunk.token_ids
+            ]
+            other = [Likely(0, "?", b"?", float(-n)) for n in range(2, top + 1)]
+            logprobs = tuple(TokenLogprob(each, (each, *other)[:top]) for each in likely)
+            yield replace(chunk, logprobs=logprobs)
 
     def _chunks(self, whole: Chunk) -> Iterator[Chunk]:
         tokens, text = whole.token_ids, whole.text

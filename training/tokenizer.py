@@ -23,11 +23,28 @@ WORD = r" ?[A-Za-z]+|\d|\n|[^\S\n]+|[^\sA-Za-z\d]"
 """What may become one token: a word with the space before it, a digit, a line end, a sign."""
 
 CHAT_TEMPLATE = (
+    "{%- set first = messages[0] if tools and messages[0].role == 'system' else none -%}"
+    "{%- if tools -%}"
+    "{{ '<|system|>\\n' ~ (first.content ~ '\\n' if first else '') }}"
+    "{{ 'These functions may be called:\\n<tools>\\n' }}"
+    "{%- for tool in tools -%}{{ tool | tojson ~ '\\n' }}{%- endfor -%}"
+    "{{ '</tools>\\nA call is written so:\\n<tool_call>\\n' }}"
+    """{{ '{"name": …, "arguments": {…}}\\n</tool_call>\\n' }}"""
+    "{%- endif -%}"
     "{%- for message in messages -%}"
-    "{%- if message.role not in ['system', 'user', 'assistant'] -%}"
+    "{%- if message.role not in ['system', 'user', 'assistant', 'tool'] -%}"
     "{{ raise_exception('unknown role ' ~ message.role) }}{%- endif -%}"
+    "{%- if message.role == 'tool' -%}"
+    "{{ '<|user|>\\n<tool_response>\\n' ~ message.content ~ '\\n</tool_response>\\n' }}"
+    "{%- elif not (first and loop.first) -%}"
     "{{ '<|' ~ message.role ~ '|>\\n' ~ message.content }}"
+    "{%- for call in message.tool_calls or [] -%}"
+    "{{ '\\n' if message.content or not loop.first }}"
+    """{{ '<tool_call>\\n{"name": ' ~ call.function.name | tojson }}"""
+    """{{ ', "arguments": ' ~ call.function.arguments | tojson ~ '}\\n</tool_call>' }}"""
+    "{%- endfor -%}"
     "{{ '<|end|>' if message.role == 'assistant' }}{{ '\\n' }}"
+    "{%- endif -%}"
     "{%- endfor -%}"
     "{%- if add_generation_prompt -%}"
     "{{ '<|assistant|>\\n' }}"
@@ -35,6 +52,8 @@ CHAT_TEMPLATE = (
     " else '<think>\\n' }}"
     "{%- endif -%}"
 )
+"""Without tools, what training reads. Tools are written as Hermes does it; the model has never
+seen any, so that requests with tools can be tried on it, but not answered well."""
 
 
 def prompt_text(question: str, *, thinking: bool = True) -> str:

@@ -1,15 +1,24 @@
 """A served model: its engine, its tokenizer, its markers, and programs over them."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 from decoding.controls import Control, instruction
 from decoding.engine import Codec, Engine, Policy
 from decoding.markers import PROFILES, Markers, Profile, custom, detect, resolve
 from decoding.policies import BudgetError, ThinkingConfig, build, plain
+from decoding.tool_calls import ToolReader
+from decoding.types import Grammar
 from server.config import Settings
 from server.engine.prompt import PromptRenderer, TokenizerCodec, instructed
+from server.engine.tools import choose_reader
 from server.errors import InvalidRequest
+
+
+class ServedEngine(Engine, Protocol):
+    def check_grammar(self, asked: Grammar) -> None:
+        """Raises ValueError, with the reason, for what could not bind an answer."""
+        ...
 
 
 class Model:
@@ -17,21 +26,23 @@ class Model:
 
     def __init__(
         self,
-        engine: Engine,
+        engine: ServedEngine,
         tokenizer: Any,
         turn_ends: frozenset[int],
         max_model_len: int,
         settings: Settings,
     ) -> None:
         self.name = settings.name
-        self.engine = engine
+        self.engine: ServedEngine = engine
         self.max_model_len = max_model_len
         self.vocabulary = len(tokenizer)
         self.codec: Codec = TokenizerCodec(tokenizer)
         self._tokenizer = tokenizer
         self._turn_ends = turn_ends
         self._answer_reserve = settings.answer_reserve
-        profile = choose_profile(settings, self.codec, getattr(tokenizer, "chat_template", None))
+        self._template = _template_of(tokenizer)
+        profile = choose_profile(settings, self.codec, self._template)
+        self._reader_of_calls = choose_reader(settings.tool_parser, self._template, tokenizer)
         self.markers: Markers | None = (
             None if profile is None else resolve(profile, self.codec, turn_ends)
         )
@@ -44,8 +55,11 @@ class Model:
         thinking: bool,
         template_arguments: Mapping[str, Any],
         control: Control | None = None,
+        tools: Sequence[Mapping[str, Any]] = (),
         add_generation_prompt: bool = True,
     ) -> list[int]:
+        """Raises InvalidRequest for what the template refuses, or would pass over."""
+        self._refuse_unwritten_calls(messages)
         sentence = instruction(control) if control else None
         if sentence is not None:
             messages = instructed(messages, sentence)
@@ -53,6 +67,7 @@ class Model:
             messages,
             thinking=thinking,
             template_arguments=template_arguments,
+            tools=tools,
             add_generation_prompt=add_generation_prompt,
         )
 
@@ -76,6 +91,34 @@ class Model:
         if self.markers is None:
             return False
         return self.codec.decode(prompt).rstrip().endswith(self.markers.profile.start)
+
+    def check_grammar(self, grammar: Grammar, field: str) -> None:
+        """Raises InvalidRequest, which names `field`, for what could not bind an answer."""
+        try:
+            self.engine.check_grammar(grammar)
+        except ValueError as error:
+            raise InvalidRequest(f"{field}: {error}", field) from error
+
+    def reader_of_calls(
+        self, tools: Sequence[dict[str, Any]], *, streamed: bool
+    ) -> Callable[[], ToolReader]:
+        """Makes readers of the calls that this model writes by itself.
+
+        Raises InvalidRequest where it knows no tools, or nobody knows how it writes calls.
+        """
+        if "tools" not in self._template:
+            raise InvalidRequest("tools: this model's template has no tools", "tools")
+        reader_of = self._reader_of_calls
+        if reader_of is None:
+            message = "it is not known how this model writes calls: the server's --tool-parser says"
+            raise InvalidRequest(f"tools: {message}", "tools")
+        return lambda: reader_of(tools, streamed)
+
+    def _refuse_unwritten_calls(self, messages: Sequence[Mapping[str, Any]]) -> None:
+        for i, message in enumerate(messages):
+            if message.get("tool_calls") and "tool_calls" not in self._template:
+                field = f"messages[{i}].tool_calls"
+                raise InvalidRequest(f"{field}: this model's template has no tools", field)
 
     def room(self, prompt: Sequence[int]) -> int:
         """Tokens that the context has left for a completion. Raises InvalidRequest for none."""
@@ -110,12 +153,18 @@ class Model:
             raise InvalidRequest(f"{field}: {error}", field) from error
 
 
-def choose_profile(settings: Settings, codec: Codec, template: str | None) -> Profile | None:
+def _template_of(tokenizer: Any) -> str:
+    """The chat template; all of them as one text where a tokenizer has several by name."""
+    template = getattr(tokenizer, "chat_template", None) or ""
+    return template if isinstance(template, str) else "\n".join(template.values())
+
+
+def choose_profile(settings: Settings, codec: Codec, template: str) -> Profile | None:
     """Configured markers first, then the named profile, then what the tokenizer tells."""
     if settings.think_start and settings.think_end:
         return custom(settings.think_start, settings.think_end)
     if settings.markers == "none":
         return None
     if settings.markers == "auto":
-        return detect(codec, template or "")
+        return detect(codec, template)
     return PROFILES[settings.markers]

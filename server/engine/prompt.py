@@ -52,6 +52,7 @@ class PromptRenderer:
         *,
         thinking: bool,
         template_arguments: Mapping[str, Any],
+        tools: Sequence[Mapping[str, Any]] = (),
         add_generation_prompt: bool = True,
     ) -> list[int]:
         """add_generation_prompt: whether the model's turn is begun.
@@ -61,6 +62,7 @@ class PromptRenderer:
         try:
             text = self._tokenizer.apply_chat_template(
                 list(messages),
+                tools=list(tools) or None,
                 tokenize=False,
                 add_generation_prompt=add_generation_prompt,
                 enable_thinking=thinking,

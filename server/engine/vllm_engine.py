@@ -8,15 +8,18 @@ from contextlib import aclosing
 from typing import Any
 
 from vllm import SamplingParams, TokensPrompt
+from vllm.config import StructuredOutputsConfig
 from vllm.engine.arg_utils import AsyncEngineArgs
 from vllm.platforms import current_platform
 from vllm.sampling_params import RequestOutputKind
 from vllm.v1.engine.async_llm import AsyncLLM
 from vllm.v1.engine.exceptions import EngineDeadError
 
-from decoding.types import Chunk, Sampling
+from decoding.types import Chunk, Grammar, Likely, Sampling, TokenLogprob
 from server.config import Settings
+from server.engine import grammar
 from server.engine.detokenizer import Mending
+from server.engine.pieces import Pieces
 from server.engine.platform import cpu_defaults
 from server.engine.prompt import TokenizerCodec
 from server.errors import EngineUnavailable
@@ -27,6 +30,8 @@ NEVER = -100.0
 IMPOSSIBLE = -100.0
 """The log-probability that counts for a token which cannot be."""
 
+LEAST_LOGPROB = -9999.0
+"""What is told of such a token: JSON has no infinity, and OpenAI says it so."""
 
 CPU_BLOCK = 32
 """Tokens a KV block. A continuation computes its last, partial block again: vLLM's own default on
@@ -41,11 +46,13 @@ class VllmEngine:
         self._numbers = itertools.count()
         self.tokenizer: Any = llm.get_tokenizer()
         self._codec = TokenizerCodec(self.tokenizer)
+        self._pieces = Pieces(self.tokenizer)
         self.max_model_len: int = llm.model_config.max_model_len
         known = len(self.tokenizer)
         # Rows of the embedding that no token uses could be drawn, but not sent back as a prompt.
         self._unknown = dict.fromkeys(range(known, llm.model_config.get_vocab_size()), NEVER)
         self.turn_ends = frozenset(_end_tokens(llm))
+        self.check_grammar(Grammar("json", "{}"))  # loads the compiler now, not while others wait
 
     @classmethod
     def start(cls, settings: Settings) -> "VllmEngine":
@@ -61,6 +68,10 @@ class VllmEngine:
         except EngineDeadError as error:
             raise EngineUnavailable("the engine has stopped") from error
 
+    def check_grammar(self, asked: Grammar) -> None:
+        """Raises GrammarError for what the engine could not compile."""
+        grammar.check(asked)
+
     async def generate(
         self, token_ids: Sequence[int], sampling: Sampling
     ) -> AsyncGenerator[Chunk, None]:
@@ -75,7 +86,7 @@ class VllmEngine:
         try:
             async with aclosing(results):
                 async for result in results:
-                    chunk = _chunk(result.outputs[0], stops, sampling.top_logprobs)
+                    chunk = self._chunk(result, stops, sampling)
                     yield mending.mended(chunk)
         except EngineDeadError as error:
             raise EngineUnavailable("the engine has stopped") from error
@@ -105,6 +116,50 @@ class VllmEngine:
             on_abort(sum(len(result.outputs[0].token_ids) for result in rest if result))
             raise
 
+    def _chunk(self, result: Any, stops: frozenset[int], sampling: Sampling) -> Chunk:
+        """vLLM ends `token_ids` with the stop token; here it stands apart."""
+        output = result.outputs[0]
+        ids = tuple(output.token_ids)
+        if output.finish_reason not in (None, "stop", "length"):
+            raise EngineUnavailable(f"the engine ended a call: {output.finish_reason}")
+        stop_token = output.stop_reason if output.stop_reason in stops else None
+        if stop_token is not None:
+            ids = ids[:-1]
+        found, top, told = output.logprobs or (), sampling.top_logprobs, sampling.logprobs
+        return Chunk(
+            ids,
+            output.text,
+            output.finish_reason,
+            stop_token,
+            tuple(_confidence(each, top) for each in found[: len(ids)]) if top else (),
+            ()
+            if told is None
+            else tuple(
+                self._logprob(token, each, told) for token, each in zip(ids, found, strict=False)
+            ),
+            output.stop_reason if isinstance(output.stop_reason, str) else None,
+            self._score(result, sampling.prompt_logprobs),
+        )
+
+    def _score(self, result: Any, told: int | None) -> tuple[TokenLogprob, ...]:
+        """vLLM tells it with a call's first result alone, with nothing for the first token."""
+        if told is None:
+            return ()
+        prompt, found = result.prompt_token_ids, result.prompt_logprobs or ()
+        pairs = zip(prompt[1:], found[1:], strict=False)
+        return tuple(self._logprob(token, each, told) for token, each in pairs)
+
+    def _logprob(self, token: int, found: Mapping[int, Any], told: int) -> TokenLogprob:
+        """Of one position; vLLM has the sampled token in it wherever that ranks."""
+        ranked = sorted(found, key=lambda each: int(found[each].rank))
+        top = tuple(self._likely(each, found) for each in ranked if found[each].rank <= told)
+        return TokenLogprob(self._likely(token, found), top)
+
+    def _likely(self, token: int, found: Mapping[int, Any]) -> Likely:
+        own = self._pieces.of(token)
+        logprob = max(float(found[token].logprob), LEAST_LOGPROB)
+        return Likely(token, own.decode(errors="replace"), own, logprob)
+
     def params(self, sampling: Sampling) -> SamplingParams:
         """`sampling` as vLLM says it."""
         return SamplingParams(
@@ -125,7 +180,9 @@ class VllmEngine:
             # A marker must not vanish from the text where it is not one: see Budget.
             skip_special_tokens=False,
             spaces_between_special_tokens=False,
-            logprobs=sampling.top_logprobs or None,
+            logprobs=_positions(sampling),
+            prompt_logprobs=sampling.prompt_logprobs,
+            structured_outputs=grammar.params(sampling.grammar) if sampling.grammar else None,
             output_kind=RequestOutputKind.DELTA,
             stream_interval=sampling.chunk_tokens,
         )
@@ -145,6 +202,8 @@ def engine_args(settings: Settings) -> AsyncEngineArgs:
         "use_tqdm_on_load": False,
         # A checkpoint may bring sampling defaults; a request's fields are to be the whole truth.
         "generation_config": "vllm",
+        # Else the first request's grammar would choose the compiler for all the others.
+        "structured_outputs_config": StructuredOutputsConfig(backend=grammar.BACKEND),
     }
     if not current_platform.is_cpu():
         return AsyncEngineArgs(
@@ -177,16 +236,11 @@ def _end_tokens(llm: AsyncLLM) -> set[int]:
     return ends if own is None else ends | {own}
 
 
-def _chunk(output: Any, stops: frozenset[int], top_logprobs: int) -> Chunk:
-    """vLLM ends `token_ids` with the stop token; here it stands apart."""
-    ids = tuple(output.token_ids)
-    if output.finish_reason not in (None, "stop", "length"):
-        raise EngineUnavailable(f"the engine ended a call: {output.finish_reason}")
-    stop_token = output.stop_reason if output.stop_reason in stops else None
-    if stop_token is not None:
-        ids = ids[:-1]
-    sure = tuple(_confidence(found, top_logprobs) for found in (output.logprobs or ())[: len(ids)])
-    return Chunk(ids, output.text, output.finish_reason, stop_token, sure)
+def _positions(sampling: Sampling) -> int | None:
+    """Of how many tokens vLLM is to tell the log-probabilities, beside that of the sampled one."""
+    if sampling.logprobs is None:
+        return sampling.top_logprobs or None
+    return max(sampling.logprobs, sampling.top_logprobs)
 
 
 def _confidence(found: Mapping[int, Any], top: int) -> float:

@@ -24,6 +24,7 @@ async def create(body: ChatRequest, request: Request) -> Response:
         uuid.uuid4().hex,
         state.model(body.model).name,
         exclude_reasoning=body.exclude_reasoning,
+        logprobs=bool(body.logprobs),
         control=asked.control,
     )
     events = asked.events(state)

@@ -12,21 +12,29 @@ from server.schema.anthropic_input import (
     TextBlock,
     as_messages,
 )
+from server.schema.anthropic_tools import OutputConfig, Tool, ToolChoice
 from server.schema.chat import ChatRequest
+from server.schema.naming import ANY_MESSAGE
 from server.schema.sampling import SamplingFields
 from server.schema.thinking import EffortName, Strict, ThinkingAliases, ThinkingFields
 from server.schema.unions import TextOr
 from server.schema.vote import VoteFields
+
+NAMES = {
+    ANY_MESSAGE: "messages",
+    "stop": "stop_sequences",
+    r"response_format(?:\.json_schema)?": "output_config.format",
+    r"(tools\[\d+\])\.function\.parameters": r"\1.input_schema",
+    r"(tools\[\d+\])\.function": r"\1",
+    r"tool_choice\.function": "tool_choice",
+}
+"""From chat's fields to those that mean the same here."""
 
 
 class Thinking(ThinkingFields):
     """Anthropic's own field is a part of Bide's. What is shown is the thought, not a summary."""
 
     display: Literal["summarized", "omitted"] | None = None
-
-
-class OutputConfig(Strict):
-    effort: EffortName | None = None
 
 
 class CountRequest(ThinkingAliases):
@@ -37,6 +45,8 @@ class CountRequest(ThinkingAliases):
     system: TextOr[list[TextBlock]] | None = None
     thinking: Thinking | None = None
     output_config: OutputConfig | None = None
+    tools: list[Tool] | None = None
+    tool_choice: ToolChoice | None = None
 
     # A hint that changes nothing in the answer.
     cache_control: CacheControl | None = None
@@ -59,10 +69,17 @@ class CountRequest(ThinkingAliases):
     def names(self) -> dict[str, str]:
         """From chat's fields to those that mean the same here."""
         effort = {"reasoning_effort": "output_config.effort"} if self._effort else {}
-        return {"messages": "messages", "stop": "stop_sequences", **effort}
+        return {**NAMES, **effort}
 
     def as_chat(self) -> ChatRequest:
         own: dict[str, Any] = {"messages": as_messages(self.system, self.messages)}
+        if self.tools is not None:
+            own["tools"] = [tool.as_chat() for tool in self.tools]
+        if self.tool_choice is not None:
+            own["tool_choice"] = self.tool_choice.as_chat()
+            own["parallel_tool_calls"] = not self.tool_choice.disable_parallel_tool_use
+        if self.output_config is not None and self.output_config.format is not None:
+            own["response_format"] = self.output_config.format.as_chat()
         if self._effort:
             own["reasoning_effort"] = self._effort
         elif not self.speak:

@@ -1,53 +1,18 @@
 """`POST /v1/chat/completions`: what it takes, in OpenAI's shape."""
 
 from dataclasses import replace
-from typing import Any, Literal, Self
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
-from decoding.types import Sampling
+from decoding.types import Grammar, Sampling
 from server.errors import InvalidRequest
+from server.schema.messages import Message
+from server.schema.response_format import Binding, ResponseFormat, StructuredOutputs
 from server.schema.sampling import WHOLE_REPLY_CHUNK, SamplingFields, Stop, stop_texts
 from server.schema.thinking import Strict, ThinkingAliases
+from server.schema.tools import Forced, ToolFields
 from server.schema.vote import VoteFields
-
-
-class TextPart(Strict):
-    type: Literal["text"]
-    text: str
-
-
-class Message(BaseModel):
-    """A turn; `name` and `reasoning` of earlier turns, under both its names, are the template's.
-
-    What the official client adds when it echoes a reply is accepted while it says nothing.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    role: Literal["system", "developer", "user", "assistant"]
-    content: str | list[TextPart] | None = None
-    name: str | None = None
-    reasoning: str | None = None
-    reasoning_content: str | None = None
-    refusal: None = None
-    audio: None = None
-    annotations: list[Any] | None = Field(None, max_length=0)
-    function_call: None = None
-    tool_calls: list[Any] | None = Field(None, max_length=0)
-
-    def for_template(self) -> dict[str, Any]:
-        content = self.content or ""
-        if not isinstance(content, str):
-            content = "".join(part.text for part in content)
-        role = "system" if self.role == "developer" else self.role
-        message = {"role": role, "content": content}
-        reasoning = self.reasoning_content or self.reasoning
-        if reasoning:
-            message["reasoning_content"] = reasoning
-        if self.name:
-            message["name"] = self.name
-        return message
 
 
 class StreamOptions(Strict):
@@ -55,11 +20,7 @@ class StreamOptions(Strict):
     include_obfuscation: bool = False
 
 
-class TextFormat(Strict):
-    type: Literal["text"]
-
-
-class ChatRequest(ThinkingAliases, SamplingFields):
+class ChatRequest(ThinkingAliases, SamplingFields, ToolFields):
     """Fields that would change the answer are honoured; those that cannot be are refused."""
 
     messages: list[Message] = Field(min_length=1)
@@ -71,9 +32,10 @@ class ChatRequest(ThinkingAliases, SamplingFields):
     max_tokens: int | None = Field(None, ge=1)
     max_completion_tokens: int | None = Field(None, ge=1)
     stop: Stop = None
-    response_format: TextFormat | None = None
-    logprobs: Literal[False] | None = None
-    top_logprobs: Literal[0] | None = None
+    response_format: ResponseFormat | None = None
+    structured_outputs: StructuredOutputs | None = None
+    logprobs: bool | None = None
+    top_logprobs: int | None = Field(None, ge=0, le=20, strict=True)
 
     # These change nothing in the answer.
     user: str | None = None
@@ -82,9 +44,6 @@ class ChatRequest(ThinkingAliases, SamplingFields):
     service_tier: str | None = None
     safety_identifier: str | None = None
     prompt_cache_key: str | None = None
-    parallel_tool_calls: bool | None = None
-    tools: list[Any] | None = Field(None, max_length=0)
-    tool_choice: Literal["none", "auto"] | None = None
 
     @classmethod
     def like(cls, body: BaseModel, **own: Any) -> Self:
@@ -97,6 +56,11 @@ class ChatRequest(ThinkingAliases, SamplingFields):
         return self.stream_options is not None and self.stream_options.include_usage
 
     @property
+    def in_pieces(self) -> bool:
+        """Whether somebody watches the answer come."""
+        return self.stream and self.vote is None
+
+    @property
     def completion_limit(self) -> int | None:
         """Raises InvalidRequest where the old and the new name disagree."""
         old, new = self.max_tokens, self.max_completion_tokens
@@ -107,7 +71,36 @@ class ChatRequest(ThinkingAliases, SamplingFields):
             )
         return new if new is not None else old
 
-    def sampling(self, room: int, vocabulary: int) -> Sampling:
+    def binding(self, forced: Forced | None) -> Binding | None:
+        """What the answer must be written in. Raises InvalidRequest where that is two things.
+
+        forced: the calls that the request demands.
+        """
+        made = {
+            "response_format": self.response_format and self.response_format.binding(),
+            "structured_outputs": self.structured_outputs and self.structured_outputs.binding(),
+            "tool_choice": forced and forced.binding,
+        }
+        found = {field: binding for field, binding in made.items() if binding}
+        if len(found) > 1:
+            one, other = list(found)[:2]
+            raise InvalidRequest(f"{other}: {one} binds the answer already", other)
+        if found and self.may_call:
+            (field,) = found
+            message = f"{field}: no tool could be called; use tool_choice none, or required"
+            raise InvalidRequest(message, field)
+        return next(iter(found.values()), None)
+
+    @property
+    def told_logprobs(self) -> int | None:
+        """Raises InvalidRequest for alternatives to what is not told."""
+        if not self.logprobs:
+            if self.top_logprobs:
+                raise InvalidRequest("top_logprobs: needs logprobs", "top_logprobs")
+            return None
+        return self.top_logprobs or 0
+
+    def sampling(self, room: int, vocabulary: int, grammar: Grammar | None = None) -> Sampling:
         """room: tokens that are left of the model's context after the prompt."""
         limit = self.completion_limit
         if limit is not None and limit > room:
@@ -118,5 +111,7 @@ class ChatRequest(ThinkingAliases, SamplingFields):
         return replace(
             self.drawing(limit or room, vocabulary),
             stop=stop_texts(self.stop),
-            chunk_tokens=1 if self.stream and self.vote is None else WHOLE_REPLY_CHUNK,
+            grammar=grammar,
+            logprobs=self.told_logprobs,
+            chunk_tokens=1 if self.in_pieces else WHOLE_REPLY_CHUNK,
         )

@@ -4,12 +4,22 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from decoding.types import Ballot, Delta, Event, Final, Phase, Usage
+from decoding.types import (
+    Ballot,
+    Delta,
+    Event,
+    Final,
+    TokenLogprob,
+    ToolCall,
+    ToolCallDelta,
+    Usage,
+)
 from server import sse
 from server.errors import ApiError
 from server.outcome import Outcome
 from server.schema.controls import ControlFields
 from server.schema.details import thinking_object, usage_object, vote_object
+from server.schema.logprobs import logprobs_object
 
 
 class ChatReply:
@@ -21,10 +31,11 @@ class ChatReply:
         model: str,
         *,
         exclude_reasoning: bool,
+        logprobs: bool = False,
         control: ControlFields | None = None,
     ) -> None:
         self._frame = {"id": f"chatcmpl-{number}", "created": int(time.time()), "model": model}
-        self._exclude, self._control = exclude_reasoning, control
+        self._exclude, self._logprobs, self._control = exclude_reasoning, logprobs, control
 
     def whole(self, outcomes: Sequence[Outcome]) -> dict[str, Any]:
         return {
@@ -37,16 +48,22 @@ class ChatReply:
     def opening(self, index: int) -> dict[str, Any]:
         return self._chunk(index, {"role": "assistant", "content": ""})
 
-    def delta(self, index: int, phase: Phase, text: str) -> dict[str, Any] | None:
-        if phase == "content":
-            return self._chunk(index, {"content": text})
-        if self._exclude:
+    def delta(self, index: int, delta: Delta) -> dict[str, Any] | None:
+        """None for a delta that says nothing to this client."""
+        if delta.phase == "reasoning":
+            if self._exclude or not delta.text:
+                return None
+            return self._chunk(index, {"reasoning": delta.text, "reasoning_content": delta.text})
+        said: dict[str, Any] = {"content": delta.text} if delta.text else {}
+        if delta.tool_calls:
+            said["tool_calls"] = [_tool_call_delta(piece) for piece in delta.tool_calls]
+        if not said and not delta.logprobs:
             return None
-        return self._chunk(index, {"reasoning": text, "reasoning_content": text})
+        return self._chunk(index, said, logprobs=delta.logprobs)
 
     def closing(self, index: int, final: Final) -> dict[str, Any]:
         """The last chunk of a choice has the details of its thinking."""
-        details = {"thinking": thinking_object(final.thinking, self._control)}
+        details: dict[str, Any] = {"thinking": thinking_object(final.thinking, self._control)}
         if final.vote is not None:
             details["vote"] = vote_object(final.vote)
         return self._chunk(index, {}, finish_reason=final.finish, **details)
@@ -76,13 +93,14 @@ class ChatReply:
             "index": index,
             "message": {
                 "role": "assistant",
-                "content": outcome.content,
+                "content": outcome.content or (None if outcome.tool_calls else ""),
                 "reasoning": reasoning,
                 "reasoning_content": reasoning,
                 "refusal": None,
+                **_tool_calls(outcome.tool_calls),
             },
             "finish_reason": final.finish,
-            "logprobs": None,
+            "logprobs": logprobs_object(outcome.logprobs) if self._logprobs else None,
             "thinking": thinking_object(final.thinking, self._control),
         }
         if final.vote is not None:
@@ -90,16 +108,48 @@ class ChatReply:
         return choice
 
     def _chunk(
-        self, index: int, delta: dict[str, Any], finish_reason: str | None = None, **more: Any
+        self,
+        index: int,
+        delta: dict[str, Any],
+        finish_reason: str | None = None,
+        logprobs: Sequence[TokenLogprob] = (),
+        **more: Any,
     ) -> dict[str, Any]:
         choice = {
             "index": index,
             "delta": delta,
             "finish_reason": finish_reason,
-            "logprobs": None,
+            "logprobs": logprobs_object(logprobs) if logprobs else None,
             **more,
         }
         return {**self._frame, "object": "chat.completion.chunk", "choices": [choice]}
+
+
+def _tool_calls(calls: Sequence[ToolCall]) -> dict[str, Any]:
+    """Nothing for an answer without calls: clients test whether the field is there."""
+    if not calls:
+        return {}
+    return {
+        "tool_calls": [
+            {
+                "id": call.id,
+                "type": "function",
+                "function": {"name": call.name, "arguments": call.arguments},
+            }
+            for call in calls
+        ]
+    }
+
+
+def _tool_call_delta(piece: ToolCallDelta) -> dict[str, Any]:
+    if piece.id is None:
+        return {"index": piece.index, "function": {"arguments": piece.arguments}}
+    return {
+        "index": piece.index,
+        "id": piece.id,
+        "type": "function",
+        "function": {"name": piece.name, "arguments": piece.arguments},
+    }
 
 
 class ChatStream:
@@ -127,7 +177,7 @@ class ChatStream:
             self._finals.append(event)
             yield sse.event(self._reply.closing(index, event))
         elif isinstance(event, Delta):
-            chunk = self._reply.delta(index, event.phase, event.text) if event.text else None
+            chunk = self._reply.delta(index, event)
             if chunk:
                 yield sse.event(chunk)
 

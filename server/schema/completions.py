@@ -10,6 +10,7 @@ from decoding.types import Sampling
 from server.config import Settings
 from server.errors import InvalidRequest
 from server.schema.chat import StreamOptions
+from server.schema.naming import ANY_MESSAGE
 from server.schema.sampling import WHOLE_REPLY_CHUNK, SamplingFields, Stop, stop_texts
 from server.schema.thinking import ThinkingAliases
 from server.schema.unions import TextOr
@@ -17,7 +18,7 @@ from server.schema.unions import TextOr
 TokenIds = Annotated[list[int], Field(min_length=1)]
 Prompts = Annotated[list[str] | TokenIds | list[TokenIds], Field(min_length=1, max_length=2048)]
 
-NAMES = {"messages": "prompt"}
+NAMES = {ANY_MESSAGE: "prompt"}
 """From chat's fields to those that mean the same here."""
 
 

@@ -8,13 +8,15 @@ from pydantic import ValidationError
 
 from server.errors import InvalidRequest, invalid_body
 
+ANY_MESSAGE = r"messages(?:\[\d+\]|\.\w+)*"
+"""A place in a chat's messages, for APIs whose turns have other places."""
+
 
 @contextmanager
 def naming(names: Mapping[str, str]) -> Iterator[None]:
-    """Says `names`, from chat's fields to the caller's, in every InvalidRequest.
+    """Says every InvalidRequest in `names`: from patterns of chat's fields to the caller's.
 
-    A chat request that cannot be made of the caller's is an InvalidRequest too. What is wrong
-    within a field is told of the caller's field as a whole: its parts have other places there.
+    A chat request that cannot be made of the caller's is an InvalidRequest too.
     """
     try:
         yield
@@ -25,11 +27,8 @@ def naming(names: Mapping[str, str]) -> Iterator[None]:
 
 
 def _renamed(error: InvalidRequest, names: Mapping[str, str]) -> InvalidRequest:
-    message, param = error.message, error.param
-    if param is None or not names:
-        return error
-    for chat, own in names.items():
-        # A whole name, with the path within it, and no part of a longer one.
-        whole = re.compile(rf"(?<![\w.]){re.escape(chat)}(?![\w])(?:\[\d+\]|\.\w+)*")
-        message, param = whole.sub(own, message), whole.sub(own, param)
-    return InvalidRequest(message, param, error.code)
+    message, param = error.message, error.param or ""
+    for pattern, name in names.items():
+        whole = re.compile(rf"(?<![\w.]){pattern}(?!\w)")
+        message, param = whole.sub(name, message), whole.sub(name, param)
+    return InvalidRequest(message, param or None, error.code)

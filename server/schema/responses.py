@@ -4,19 +4,26 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from server.schema.chat import ChatRequest, TextFormat
+from server.schema.chat import ChatRequest
+from server.schema.naming import ANY_MESSAGE
 from server.schema.responses_input import AnyItem, as_messages
+from server.schema.responses_tools import (
+    Format,
+    FunctionTool,
+    ToolChoice,
+    choice_as_chat,
+)
 from server.schema.sampling import SamplingFields
 from server.schema.thinking import ReasoningFields, Strict, ThinkingAliases
 from server.schema.unions import TextOr
 from server.schema.vote import VoteFields
 
 NAMES = {
-    "messages": "input",
-    "max_tokens": "max_output_tokens",
-    "response_format": "text.format",
-    "tools": "tools",
-    "tool_choice": "tool_choice",
+    ANY_MESSAGE: "input",
+    "max_(?:completion_)?tokens": "max_output_tokens",
+    r"response_format(?:\.json_schema)?": "text.format",
+    r"(tools\[\d+\])\.function": r"\1",
+    r"tool_choice\.function": "tool_choice",
 }
 """From chat's fields to those that mean the same here."""
 
@@ -29,7 +36,7 @@ class Reasoning(ReasoningFields):
 
 
 class TextFields(Strict):
-    format: TextFormat | None = None
+    format: Format | None = None
     verbosity: Literal["medium"] | None = None
 
 
@@ -46,6 +53,9 @@ class ResponsesRequest(ThinkingAliases, SamplingFields):
     max_output_tokens: int | None = Field(None, ge=1)
     reasoning: Reasoning | None = None
     text: TextFields | None = None
+    tools: list[FunctionTool] | None = None
+    tool_choice: ToolChoice | None = None
+    parallel_tool_calls: bool | None = None
     stream: bool = False
     vote: VoteFields | None = None
 
@@ -73,9 +83,15 @@ class ResponsesRequest(ThinkingAliases, SamplingFields):
         system = {"role": "system", "content": self.instructions}
         user = {"role": "user", "content": self.input}
         asked = [user] if isinstance(self.input, str) else as_messages(self.input)
-        return ChatRequest.like(
-            self,
-            messages=[system, *asked] if self.instructions else asked,
-            max_completion_tokens=self.max_output_tokens,
-            stream_options=None,
-        )
+        own: dict[str, Any] = {
+            "messages": [system, *asked] if self.instructions else asked,
+            "max_completion_tokens": self.max_output_tokens,
+            "stream_options": None,
+        }
+        if self.tools is not None:
+            own["tools"] = [tool.as_chat() for tool in self.tools]
+        if self.tool_choice is not None:
+            own["tool_choice"] = choice_as_chat(self.tool_choice)
+        if self.text is not None and self.text.format is not None:
+            own["response_format"] = self.text.format.as_chat()
+        return ChatRequest.like(self, **own)

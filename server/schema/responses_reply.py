@@ -149,20 +149,22 @@ def _output(items: Sequence[Item], last: Status) -> list[dict[str, Any]]:
 def _echoed(body: ResponsesRequest) -> dict[str, Any]:
     """What a response says of its request."""
     effort = body.reasoning_effort or (body.reasoning.effort if body.reasoning else None)
+    format_ = body.text.format if body.text else None
+    choice = body.tool_choice or "auto"
     return {
         "background": False,
         "instructions": body.instructions,
         "max_output_tokens": body.max_output_tokens,
         "metadata": body.metadata or {},
-        "parallel_tool_calls": True,
+        "parallel_tool_calls": body.parallel_tool_calls is not False,
         "previous_response_id": None,
         "reasoning": {"effort": effort, "summary": None},
         "service_tier": body.service_tier,
         "store": False,
         "temperature": body.temperature,
-        "text": {"format": {"type": "text"}},
-        "tool_choice": "auto",
-        "tools": [],
+        "text": {"format": format_.model_dump(by_alias=True) if format_ else {"type": "text"}},
+        "tool_choice": choice if isinstance(choice, str) else choice.model_dump(),
+        "tools": [tool.model_dump() for tool in body.tools or ()],
         "top_p": body.top_p,
         "truncation": "disabled",
         "user": body.user,

@@ -120,22 +120,28 @@ class ThinkingAliases(Strict):
         self._refuse_thoughts()
         return False
 
-    def config(self, settings: Settings, max_tokens: int | None, room: int) -> ThinkingConfig:
+    def config(
+        self, settings: Settings, max_tokens: int | None, room: int, *, bound: bool = False
+    ) -> ThinkingConfig:
         """The one config that all fields together mean.
 
-        max_tokens: what the request says of its whole completion; room: the most it may be.
+        max_tokens: what the request says of its whole completion; room: the most it may be;
+        bound: whether a grammar binds the answer, which then has no prefix.
         Raises InvalidRequest where fields contradict each other.
         """
         if not self.thinks:
             return Disabled()
         own = self.thinking or ThinkingFields()
+        if bound and own.answer_prefix:
+            field = "thinking.answer_prefix"
+            raise InvalidRequest(f"{field}: a bound answer has nothing before it", field)
         budget = BudgetConfig(
             budget_tokens=self._budget(settings, max_tokens, room),
             min_tokens=own.min_tokens,
             waits=own.waits,
             wait=(own.wait,) if isinstance(own.wait, str) else tuple(own.wait),
             end_text=own.end_text,
-            answer_prefix=own.answer_prefix,
+            answer_prefix="" if bound else own.answer_prefix,
             soft_window=own.soft_window,
         )
         return own.adapted(budget)

@@ -5,8 +5,10 @@ from typing import Any, Literal
 from pydantic import Field
 
 from server.errors import InvalidRequest
-from server.schema.chat import ChatRequest, Message
+from server.schema.chat import ChatRequest
+from server.schema.messages import Message
 from server.schema.thinking import Strict, ThinkingAliases
+from server.schema.tools import Tool
 
 
 class TokenizeRequest(ThinkingAliases):
@@ -18,6 +20,7 @@ class TokenizeRequest(ThinkingAliases):
     add_special_tokens: bool | None = None
     add_generation_prompt: bool = True
     return_token_strs: bool = False
+    tools: list[Tool] | None = None
     continue_final_message: Literal[False] | None = None
 
     def chat(self) -> ChatRequest | None:
@@ -25,7 +28,7 @@ class TokenizeRequest(ThinkingAliases):
         if (self.prompt is None) == (self.messages is None):
             raise InvalidRequest("prompt: should be given, or else messages", "prompt")
         if self.messages is None:
-            for field in ("add_generation_prompt", *ThinkingAliases.model_fields):
+            for field in ("add_generation_prompt", "tools", *ThinkingAliases.model_fields):
                 if field in self.model_fields_set:
                     raise InvalidRequest(f"{field}: belongs to messages", field)
             return None

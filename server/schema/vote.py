@@ -9,6 +9,7 @@ from pydantic import BaseModel, Discriminator, Field, Tag, field_validator
 from decoding.answers import AnswerKind, Answers, Pattern
 from decoding.mathematics import Maths
 from decoding.policies import VoteConfig, VoteError
+from decoding.types import Grammar
 from decoding.vote import StopRule, Weight
 from server.config import Settings
 from server.errors import InvalidRequest
@@ -119,6 +120,9 @@ class VoteFields(Strict):
             raise InvalidRequest(f"{field}: there is no {name!r}, only {known}", field)
         return HttpVerifier(name, str(settings.verifiers[name]), messages, client)
 
-    def reader(self, maths: Maths) -> Answers:
+    def reader(self, maths: Maths, grammar: Grammar | None = None) -> Answers:
+        """An answer that is bound to JSON is read as JSON, unless the request says otherwise."""
+        if self.answer == "auto" and grammar is not None and grammar.kind == "json":
+            return Answers("json", maths)
         kind = self.answer if isinstance(self.answer, str) else Pattern(self.answer.regex)
         return Answers(kind, maths)

@@ -1,0 +1,39 @@
+"""Grammars as vLLM takes them, checked before the engine sees them."""
+
+import json
+import re
+from typing import Literal
+
+from vllm import SamplingParams
+from vllm.exceptions import VLLMValidationError
+from vllm.sampling_params import StructuredOutputsParams, check_json_nesting
+from vllm.v1.structured_output.backend_xgrammar import validate_xgrammar_grammar
+
+from decoding.types import Grammar
+
+BACKEND: Literal["xgrammar"] = "xgrammar"
+
+_PLACE = re.compile(r"^\[[\d:]+\] \S+:\d+: ")
+"""The time, and the line in the compiler's own source, with which its errors begin."""
+
+
+def params(grammar: Grammar) -> StructuredOutputsParams:
+    match grammar.kind:
+        case "json":
+            return StructuredOutputsParams(json=grammar.value)
+        case "regex":
+            return StructuredOutputsParams(regex=grammar.value)
+        case "choice":
+            return StructuredOutputsParams(choice=json.loads(grammar.value))
+        case "grammar":
+            return StructuredOutputsParams(grammar=grammar.value)
+
+
+def check(grammar: Grammar) -> None:
+    """Raises ValueError with the compiler's reason."""
+    asked = params(grammar)
+    try:
+        check_json_nesting(asked.json)
+        validate_xgrammar_grammar(SamplingParams(structured_outputs=asked))
+    except (VLLMValidationError, ValueError) as error:
+        raise ValueError(_PLACE.sub("", str(error.__cause__ or error)).strip()) from error
