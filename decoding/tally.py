@@ -95,14 +95,14 @@ class Tally:
 
     async def _group_of(self, sample: Sample, answer: str) -> list[Sample] | None:
         """The same text first: a comparison may fail for want of time, and would split a group."""
-        calls = sample.number in self._calling
-        alike = [group for group in self._groups if (group[0].number in self._calling) == calls]
-        for group in alike:
+        for group in self._groups:
             if any(member.answer == answer for member in group):
                 return group
+        calls = sample.number in self._calling
         same = _same_calls if calls else self._reader.same
-        for group in alike:
-            if await same(str(group[0].answer), answer):
+        for group in self._groups:
+            alike = (group[0].number in self._calling) == calls
+            if alike and await same(str(group[0].answer), answer):
                 return group
         return None
 

@@ -4,7 +4,7 @@ from contextlib import aclosing
 import pytest
 
 from decoding.transcript import Transcript
-from decoding.types import Chunk, Final, Injection, Sampling, Usage
+from decoding.types import Chunk, Final, Grammar, Injection, Sampling, Usage
 from tests.scripted import BIDE, ScriptedEngine, hashed, spoken
 
 
@@ -42,6 +42,17 @@ async def test_a_call_is_sampled_as_asked_but_for_its_ends() -> None:
         1, temperature=0.3, logit_bias={5: 1.0}, stop_token_ids=(7,), ignore_eos=True
     )
     assert engine.calls[0].sampling == expected
+
+
+async def test_the_answer_alone_is_bound_and_told() -> None:
+    engine = says("a", "b", "c")
+    asked = Sampling(9, grammar=Grammar("regex", "b"), logprobs=2)
+    transcript = Transcript(engine, (), asked)
+    await exhaust(transcript.call(1))
+    await exhaust(transcript.call(1, answers=True))
+    await exhaust(transcript.fork((), chunk_tokens=1).call(1))
+    told = [(call.sampling.grammar, call.sampling.logprobs) for call in engine.calls]
+    assert told == [(None, None), (asked.grammar, 2), (None, None)]
 
 
 async def test_a_token_that_stops_a_call_was_generated_too() -> None:

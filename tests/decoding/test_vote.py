@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from decoding.answers import Answers
 from decoding.budget import Budget, BudgetConfig
 from decoding.direct import Direct
+from decoding.hermes import HermesReader
+from decoding.tool_calls import ToolCalling
 from decoding.types import Ballot, Chunk, Delta, Election, Event, Final, Sampling
 from decoding.vote import Vote, VoteConfig, VoteError
 from tests.scripted import BIDE, ScriptedEngine
@@ -99,6 +101,16 @@ class TestOutcome:
         text, _, vote = await result_of(a_vote(n=2, stop="never"), Drawn("none at all", "nothing"))
         assert (vote.answer, vote.counts, vote.abstained) == (None, {}, 2)
         assert text == "none at all"
+
+    async def test_calls_are_compared_with_calls_alone(self) -> None:
+        call = '<tool_call>{{"name": "f", "arguments": {}}}</tool_call>'
+        written = '[{"name": "f", "arguments": {"a": 1.00}}]'
+        engine = Drawn(written, call.format('{"a": 1}'), call.format('{"a":1.0}'))
+        vote = a_vote("json", n=3, stop="never")
+        calling = replace(vote, inner=ToolCalling(vote.inner, HermesReader))
+        text, final, election = await result_of(calling, engine)
+        assert (text, final.finish) == ("", "tool_calls")
+        assert election.counts == {'[{"name": "f", "arguments": {"a": 1}}]': 2, written: 1}
 
     async def test_one_choice_a_different_answer(self) -> None:
         engine = Drawn("1", "2", "2", "3", "2", "3")

@@ -1,4 +1,4 @@
-"""Bound answers, tools and log-probabilities on the shipped checkpoint, with the official client."""
+"""Bound answers, tools and log-probabilities on the shipped checkpoint, by the official client."""
 
 import asyncio
 import json
