@@ -1,11 +1,15 @@
-"""`bide bench`: what forcing costs, measured on a running server. It starts none."""
+"""`bide bench`: what the server adds to its engine, and what forcing costs.
+
+It starts Bide and vLLM's own server side by side, or loads servers that run already.
+"""
 
 import argparse
 import asyncio
 import json
 import os
 import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,17 +28,41 @@ from clients.load import (
     latency_round,
     throughput_round,
 )
+from clients.overhead import LEVELS, Rival, asking, compare
+from clients.overhead import summary as overhead_summary
+from clients.servers import EngineSettings, side_by_side
 
-PARTS = ("throughput", "latency")
+PARTS = ("overhead", "throughput", "latency")
+RELEASED = "training/released/bide-mini"
 Round = TypeVar("Round")
 Measure = Callable[[AsyncBide, Load, str, Tick], Coroutine[Any, Any, Round]]
 
 
-async def run(url: str, parts: Sequence[str], load: Load, progress: Progress) -> dict[str, Any]:
+@asynccontextmanager
+async def rivals(
+    options: argparse.Namespace, parts: Sequence[str]
+) -> AsyncGenerator[tuple[Rival, Rival | None], None]:
+    """Ours and theirs: as given, or started for this; theirs only where it is compared."""
+    if options.url is not None:
+        theirs = None if options.against is None else Rival("theirs", options.against)
+        yield Rival("bide", options.url), theirs
+        return
+    settings = EngineSettings(options.model, max_num_seqs=options.slots)
+    async with side_by_side(settings, alone="overhead" not in parts) as both:
+        yield both
+
+
+async def run(
+    ours: Rival, theirs: Rival | None, parts: Sequence[str], load: Load, progress: Progress
+) -> dict[str, Any]:
     """The report, as it goes into a JSON file; each part has its rounds and their summary."""
-    async with AsyncBide(url, os.environ.get("BIDE_API_KEY")) as client:
+    async with AsyncBide(ours.url, os.environ.get("BIDE_API_KEY")) as client:
         models = [model.id for model in await client.models()]
-        report: dict[str, Any] = {"url": url, "models": models, "load": asdict(load)}
+        report: dict[str, Any] = {"url": ours.url, "models": models, "load": asdict(load)}
+        if "overhead" in parts and theirs is not None:
+            for level in LEVELS:
+                found = await overhead(ours, theirs, models[0], level, load, progress)
+                report[title(level)] = found
         if "throughput" in parts:
             size = 2 * load.requests
             turns = await rounds(throughput_round, "throughput", size, client, load, progress)
@@ -44,6 +72,28 @@ async def run(url: str, parts: Sequence[str], load: Load, progress: Progress) ->
             mixed = await rounds(latency_round, "latency", size, client, load, progress)
             report["latency"] = _part(mixed, latency_summary(mixed))
         return report
+
+
+async def overhead(
+    ours: Rival, theirs: Rival, model: str, level: int, load: Load, progress: Progress
+) -> dict[str, Any]:
+    bar = progress.add_task(title(level), total=1 + load.rounds)
+    bodies = asking(model, level, load.cap, load.eos_ids, load.seed)
+
+    def counted(number: int) -> Sequence[dict[str, Any]]:
+        progress.update(bar, completed=number)
+        return bodies(number)
+
+    turns = await compare(ours, theirs, level, load.rounds, counted)
+    progress.update(bar, completed=1 + load.rounds)
+    return {
+        "rounds": [asdict(turn) for turn in turns],
+        "summary": {name: asdict(spread) for name, spread in overhead_summary(turns).items()},
+    }
+
+
+def title(level: int) -> str:
+    return f"overhead at {level}"
 
 
 async def rounds(
@@ -111,7 +161,12 @@ def main() -> int:
         eos_ids=tuple(options.eos_id),
         seed=options.seed,
     )
-    parts = PARTS if options.part == "all" else (options.part,)
+    parts: Sequence[str] = PARTS if options.part == "all" else (options.part,)
+    if "overhead" in parts and options.url is not None and options.against is None:
+        if options.part == "overhead":
+            print("bide bench: overhead: --url needs --against, to compare with", file=sys.stderr)
+            return 2
+        parts = parts[1:]
     # Drawn seldom, on stderr: it shares the machine with what it watches.
     progress = Progress(
         TextColumn("{task.description:10}"),
@@ -123,7 +178,7 @@ def main() -> int:
     )
     try:
         with progress:
-            report = asyncio.run(run(options.url, parts, load, progress))
+            report = asyncio.run(measured(options, parts, load, progress))
     except BideError as error:
         print(f"bide bench: {error}", file=sys.stderr)
         return 1
@@ -131,14 +186,24 @@ def main() -> int:
         return 130
     if options.json is not None:
         options.json.write_text(json.dumps(report, indent=2) + "\n")
-    for part in parts:
-        Console().print(table(titles(load)[part], report[part]["summary"]))
+    for part, meaning in titles(load).items():
+        if part in report:
+            Console().print(table(meaning, report[part]["summary"]))
     return 0
+
+
+async def measured(
+    options: argparse.Namespace, parts: Sequence[str], load: Load, progress: Progress
+) -> dict[str, Any]:
+    async with rivals(options, parts) as (ours, theirs):
+        return await run(ours, theirs, parts, load, progress)
 
 
 def titles(load: Load) -> dict[str, str]:
     forced = f"{load.waits} waits, at most {load.cap} tokens of thought"
+    streams = f"of plain chat, {load.cap} tokens each, beside the other server's"
     return {
+        **{title(level): f"{level} streams at once {streams}" for level in LEVELS},
         "throughput": f"{load.requests} requests at once: {forced}; against plain ones as long",
         "latency": f"{load.at_once} requests at once, every second one forced: {forced}",
     }
@@ -147,12 +212,15 @@ def titles(load: Load) -> dict[str, str]:
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="bide bench",
-        description="What forcing costs, on a running server. Its key, if any: BIDE_API_KEY.",
+        description="What the server adds to its engine, beside vLLM's own server; and what "
+        "forcing costs. Starts both servers, or loads running ones. Their key: BIDE_API_KEY.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = made.add_argument
     add("part", nargs="?", choices=(*PARTS, "all"), default="all", help="what to measure")
-    add("--url", default="http://localhost:8000", help="of the server")
+    add("--url", help="of a running server; none is started then")
+    add("--against", metavar="URL", help="of the one to compare its overhead with")
+    add("--model", default=RELEASED, help="a folder; of the servers that are started")
     add("--requests", type=positive, default=64, help="at once, for throughput")
     add("--slots", type=positive, default=64, help="the server's max-num-seqs; latency loads 4x")
     add("--rounds", type=positive, default=5, help="after one to warm up")

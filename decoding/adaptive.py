@@ -38,7 +38,8 @@ HEDGES = re.compile(r"\b(?:wait|hold on|h+m+|but|actually|maybe|perhaps|not sure
 class AdaptiveConfig:
     """confidence: in (0, 1); probe_every: thinking tokens from a probe to the next.
 
-    budget: what bounds the thought on either side, and the texts around it; it has no waits.
+    budget: what bounds the thought on either side, and the texts around it. Its waits are made
+    only as long as the answer is not certain.
     """
 
     budget: BudgetConfig = field(default_factory=BudgetConfig)
@@ -186,7 +187,3 @@ def _check(config: AdaptiveConfig) -> None:
         raise BudgetError("confidence", f"{config.confidence} is not between 0 and 1")
     if config.probe_every < 1:
         raise BudgetError("probe_every", f"{config.probe_every} is less than 1")
-    if config.budget.waits:
-        raise BudgetError(
-            "waits", f"{config.budget.waits}, but adaptive thinking ends by itself; use min_tokens"
-        )

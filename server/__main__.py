@@ -1,20 +1,20 @@
 """`python -m server`: serve a checkpoint."""
 
-import asyncio
-import logging
-import os
 import signal
 import socket
 import sys
-import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
-from pydantic import ValidationError
-from pydantic_settings import CliApp
+import uvloop
+from pydantic_settings import SettingsError
 
-from server.config import Settings
+from server import logs
+from server.command_line import settings_from
+from server.config import GROUPS, Settings
+from server.config_file import written
 
 KEEP_ALIVE = 75
 """Seconds. Longer than clients and proxies keep idle connections, so that it is they who close:
@@ -23,35 +23,22 @@ a server that closes first resets requests that were just sent."""
 
 def main() -> int:
     try:
-        settings = CliApp.run(Settings)
-    except ValidationError as error:
-        first = error.errors()[0]
-        flag = "".join(f"--{str(part).replace('_', '-')}: " for part in first["loc"][:1])
-        print(f"bide serve: {flag}{first['msg']}", file=sys.stderr)
+        settings = settings_from(sys.argv[1:])
+    except SettingsError as error:
+        print(f"bide serve: {error}", file=sys.stderr)
         return 2
-    quiet(settings)
+    if settings.print_config:
+        print(written(settings, GROUPS[1:]), end="")
+        return 0
+    logs.configure(settings.log_level, settings.log_format)
     try:
         check_model(settings.model)
+        check_tracing(settings)
         listening = listen(settings.host, settings.port)
     except OSError as error:
         print(f"bide serve: {error}", file=sys.stderr)
         return 1
-    return asyncio.run(serve(settings, listening))
-
-
-def quiet(settings: Settings) -> None:
-    """Our own lines on the terminal; of vLLM and torch only errors, unless all is asked for."""
-    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("server").setLevel(settings.log_level.upper())
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
-    if settings.log_level != "debug":
-        os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
-        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
-        logging.getLogger("torch").setLevel(logging.ERROR)
-        warnings.filterwarnings("ignore", category=FutureWarning)
-        # The engine's own processes read this.
-        os.environ.setdefault("PYTHONWARNINGS", "ignore::FutureWarning")
+    return uvloop.run(serve(settings, listening))
 
 
 def check_model(model: str) -> None:
@@ -60,6 +47,11 @@ def check_model(model: str) -> None:
     looks_local = path.is_absolute() or model.startswith(".") or model.count("/") != 1
     if looks_local and not (path / "config.json").is_file():
         raise FileNotFoundError(f"--model: there is no checkpoint at {model} (no config.json)")
+
+
+def check_tracing(settings: Settings) -> None:
+    if settings.otlp_endpoint is not None and find_spec("opentelemetry") is None:
+        raise FileNotFoundError("--otlp-endpoint: it needs pip install 'bide[otel]'")
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -93,6 +85,8 @@ async def serve(settings: Settings, listening: socket.socket) -> int:
     config = uvicorn.Config(
         create_app(announced),
         log_level="warning",
+        log_config=None,
+        access_log=False,
         timeout_graceful_shutdown=5,
         timeout_keep_alive=KEEP_ALIVE,
     )

@@ -1,6 +1,6 @@
-"""The application: routes, errors and metrics over the state that a lifespan provides."""
+"""The application: routes, errors and observation over the state that a lifespan provides."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from fastapi import FastAPI, Request, Response
@@ -9,11 +9,10 @@ from starlette.exceptions import HTTPException
 
 from decoding.mathematics import MathsUnavailable
 from server import errors
-from server.disconnect import Disconnected
+from server.disconnect import CLIENT_CLOSED_REQUEST, Disconnected
+from server.observing import Observing
 from server.routes import chat, completions, messages, models, operations, responses, tokens
 from server.state import State
-
-CLIENT_CLOSED_REQUEST = 499
 
 
 def create_app(serving: Callable[[], AbstractAsyncContextManager[State]]) -> FastAPI:
@@ -33,17 +32,9 @@ def create_app(serving: Callable[[], AbstractAsyncContextManager[State]]) -> Fas
     app.add_exception_handler(RequestValidationError, errors.on_invalid_body)
     app.add_exception_handler(HTTPException, errors.on_http_error)
     app.add_exception_handler(Disconnected, _on_disconnect)
-    app.middleware("http")(_count)
+    app.add_middleware(Observing)
     return app
 
 
 async def _on_disconnect(_: Request, __: Exception) -> Response:
     return Response(status_code=CLIENT_CLOSED_REQUEST)
-
-
-async def _count(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-    response = await call_next(request)
-    route = request.scope.get("route")
-    path = route.path if route is not None else "unknown"
-    State.of(request).metrics.requests.labels(path, response.status_code).inc()
-    return response

@@ -1,18 +1,153 @@
-"""Settings of a server: flags, then BIDE_* in the environment, then defaults."""
+"""Settings of a server: flags, then BIDE_* in the environment, then a file, then defaults.
+
+Each class is a group of `bide serve --help`, and its docstring the heading.
+"""
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, HttpUrl, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, field_validator, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    CliToggleFlag,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from server.config_file import FileSource
 
 RELEASED = Path(__file__).parent.parent / "training" / "released" / "bide-mini"
 
 Effort = Literal["minimal", "low", "medium", "high", "xhigh", "max"]
+EFFORTS: dict[Effort, int] = {
+    "minimal": 256,
+    "low": 1024,
+    "medium": 8192,
+    "high": 24576,
+    "xhigh": 49152,
+    "max": -1,
+}
 
 
-class Settings(BaseSettings):
-    """`bide serve` shows these as flags: --max-model-len 4096, or BIDE_MAX_MODEL_LEN=4096."""
+class Listening(BaseModel):
+    """Listening"""
+
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 for any free one")
+
+
+class Logging(BaseModel):
+    """Logs and traces (no prompt and no answer is in them)"""
+
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="least level to write; info has a line a request"
+    )
+    log_format: Literal["text", "json"] = Field("text", description="text, or one object a line")
+    otlp_endpoint: HttpUrl | None = Field(
+        None, description="OpenTelemetry collector (OTLP over HTTP); default: no traces"
+    )
+
+
+class Served(BaseModel):
+    """The model"""
+
+    model: str = Field(
+        str(RELEASED),
+        description="a folder, or a Hugging Face id; default: bide-mini, which comes with Bide",
+    )
+    served_name: str | None = Field(
+        None, description="the name clients use; default: the folder's name"
+    )
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto", description="type of the weights"
+    )
+    max_model_len: int | None = Field(
+        None, ge=1, description="tokens a request may have in all; default: the model's own"
+    )
+    markers: Literal["auto", "none", "bide", "think", "s1"] = Field(
+        "auto", description="the model's thinking markers; auto finds them in its tokenizer"
+    )
+    think_start: str | None = Field(
+        None, description="start marker of no known profile; default: the profile's"
+    )
+    think_end: str | None = Field(
+        None, description="end marker of no known profile; default: the profile's"
+    )
+    tool_parser: str = Field(
+        "auto", description="how the model writes tool calls: a name of vLLM's, auto or none"
+    )
+
+    @model_validator(mode="after")
+    def _both_markers(self) -> Self:
+        if (self.think_start is None) != (self.think_end is None):
+            raise ValueError("--think-start and --think-end go together")
+        return self
+
+    @property
+    def name(self) -> str:
+        return self.served_name or Path(self.model).name
+
+
+class Engine(BaseModel):
+    """The engine (vLLM)"""
+
+    max_num_seqs: int = Field(64, ge=1, description="programs in the engine at once")
+    kv_cache_gib: float | None = Field(
+        None, gt=0, description="GiB of KV cache, on CPU; default: found for this machine"
+    )
+    threads: int | None = Field(None, ge=1, description="on CPU; default: all cores but one")
+    block_size: int | None = Field(None, ge=1, description="tokens a KV block; default: found")
+    gpu_memory_utilization: float = Field(
+        0.9, gt=0, le=1, description="share of a GPU's memory to take"
+    )
+    tensor_parallel_size: int = Field(1, ge=1, description="GPUs that share a model's layers")
+    data_parallel_size: int = Field(1, ge=1, description="copies of the model")
+    enforce_eager: bool | None = Field(None, description="no compilation; default: on CPU alone")
+    enable_prefix_caching: bool = Field(True, description="keep the KV blocks of shared prefixes")
+
+
+class Thinking(BaseModel):
+    """Thinking (budgets are in tokens)"""
+
+    thinking_budget: int = Field(-1, ge=-1, description="of requests that say none; -1: no cap")
+    thinking_ceiling: int = Field(-1, ge=-1, description="no request gets more; -1: no ceiling")
+    answer_reserve: int = Field(64, ge=1, description="tokens kept from a thought with no budget")
+    efforts: dict[Effort, Annotated[int, Field(ge=-1)]] = Field(
+        EFFORTS, description="budget of each effort; those not named keep theirs; -1: no cap"
+    )
+
+    @field_validator("efforts")
+    @classmethod
+    def _all_efforts(cls, given: dict[Effort, int]) -> dict[Effort, int]:
+        return EFFORTS | given
+
+
+class Votes(BaseModel):
+    """Votes"""
+
+    verifiers: dict[str, HttpUrl] = Field({}, description="URLs that votes may be weighed by")
+
+
+class Filed(Listening, Served, Engine, Thinking, Votes, Logging):
+    """What a file may set, in the order of the help text."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Configuration(BaseModel):
+    """Configuration"""
+
+    config: Path | None = Field(None, description="TOML file of settings; default: none is read")
+    print_config: CliToggleFlag[bool] = Field(
+        False, description="print all settings as such a file, and stop"
+    )
+
+
+GROUPS: tuple[type[BaseModel], ...] = (Configuration, *Filed.__bases__)
+
+
+class Settings(Filed, Configuration, BaseSettings):
+    """One name everywhere: --max-model-len 4096, BIDE_MAX_MODEL_LEN=4096, max_model_len = 4096."""
 
     model_config = SettingsConfigDict(
         env_prefix="BIDE_",
@@ -24,57 +159,13 @@ class Settings(BaseSettings):
         extra="forbid",
     )
 
-    host: str = Field("127.0.0.1", description="address to listen on")
-    port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 for any free one")
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
-
-    model: str = Field(str(RELEASED), description="a folder, or a Hugging Face id")
-    served_name: str | None = Field(None, description="the name clients use; default: the folder's")
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    max_model_len: int | None = Field(None, ge=1, description="default: the model's own")
-    max_num_seqs: int = Field(64, ge=1, description="requests in the engine at once")
-    kv_cache_gib: float | None = Field(None, gt=0, description="on CPU; default: found")
-    threads: int | None = Field(None, ge=1, description="on CPU; default: all cores but one")
-    block_size: int | None = Field(None, ge=1, description="tokens a KV block; default: found")
-    gpu_memory_utilization: float = Field(0.9, gt=0, le=1)
-    tensor_parallel_size: int = Field(1, ge=1)
-    data_parallel_size: int = Field(1, ge=1)
-    enforce_eager: bool | None = Field(None, description="no compilation; default: on CPU alone")
-    enable_prefix_caching: bool = True
-
-    markers: Literal["auto", "none", "bide", "think", "s1"] = Field(
-        "auto", description="the model's thinking markers"
-    )
-    think_start: str | None = Field(None, description="instead of a profile's start marker")
-    think_end: str | None = Field(None, description="instead of a profile's end marker")
-
-    tool_parser: str = Field(
-        "auto", description="how the model writes tool calls: a name of vLLM's, auto or none"
-    )
-
-    thinking_budget: int = Field(-1, ge=-1, description="of requests that say none; -1: no cap")
-    thinking_ceiling: int = Field(-1, ge=-1, description="no request gets more; -1: no ceiling")
-    answer_reserve: int = Field(64, ge=1, description="tokens kept from a thought with no budget")
-    efforts: dict[Effort, int] = Field(
-        {
-            "minimal": 256,
-            "low": 1024,
-            "medium": 8192,
-            "high": 24576,
-            "xhigh": 49152,
-            "max": -1,
-        },
-        description="effort to thinking budget",
-    )
-
-    verifiers: dict[str, HttpUrl] = Field({}, description="name to URL, for votes to be weighed by")
-
-    @model_validator(mode="after")
-    def _both_markers(self) -> Self:
-        if (self.think_start is None) != (self.think_end is None):
-            raise ValueError("--think-start and --think-end go together")
-        return self
-
-    @property
-    def name(self) -> str:
-        return self.served_name or Path(self.model).name
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, FileSource(settings_cls, Filed)

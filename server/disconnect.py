@@ -8,6 +8,9 @@ from fastapi import Request
 
 Result = TypeVar("Result")
 
+CLIENT_CLOSED_REQUEST = 499
+"""The status of a response that nobody is there to read."""
+
 
 class Disconnected(Exception):
     """The client has gone; there is nobody to answer."""

@@ -1,24 +1,43 @@
-"""Prometheus metrics of requests and of thinking."""
+"""Prometheus metrics of requests, programs and thinking. docs/observability.md tells each."""
 
 import time
+from importlib.metadata import version
 
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, Info
 from prometheus_client.exposition import generate_latest
 
 from decoding.types import Delta, Election, Event, Final
 from server.admission import Admission
 
 LENGTHS = (0, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768)
-SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 TOKEN_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1)
 
 
 class Metrics:
-    def __init__(self, admission: Admission) -> None:
+    def __init__(self, admission: Admission, model: str) -> None:
         self.registry = registry = CollectorRegistry()
         self.requests = Counter(
-            "bide_requests", "HTTP requests", ["route", "status"], registry=registry
+            "bide_requests", "HTTP requests", ["route", "method", "status"], registry=registry
         )
+        self.request_seconds = Histogram(
+            "bide_request_duration_seconds",
+            "From a request's headers to the end of its response",
+            ["route"],
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self.in_flight = Gauge(
+            "bide_requests_in_flight", "Requests without a whole response", registry=registry
+        )
+        self.abandoned = Counter(
+            "bide_requests_abandoned", "Requests whose client left", ["route"], registry=registry
+        )
+        self.engine_up = Gauge(
+            "bide_engine_up", "1 while the engine answers, else 0", registry=registry
+        )
+        build = Info("bide_build", "What is running", registry=registry)
+        build.info({"version": version("bide"), "model": model})
         self.thinking = Histogram(
             "bide_thinking_tokens", "Length of a thought", buckets=LENGTHS, registry=registry
         )
@@ -71,12 +90,18 @@ class Metrics:
 
 
 class Watch:
-    """Observes one program from its request on."""
+    """Measures one program; an `Observer`."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
         self._begun = time.perf_counter()
         self._first: float | None = None
+
+    def admitted(self) -> None:
+        """How long it waited is in its time to the first token."""
+
+    def close(self) -> None:
+        """One that was aborted says nothing of its length."""
 
     def see(self, event: Event) -> None:
         if isinstance(event, Delta):

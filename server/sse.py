@@ -1,18 +1,22 @@
 """Server-sent events."""
 
 import json
-from collections.abc import AsyncIterator, Iterable
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import aclosing, suppress
 from typing import Any, Protocol
 
+from fastapi import Request
 from fastapi.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from decoding.mathematics import MathsUnavailable
 from decoding.types import Event
+from server.disconnect import Disconnected, unless_disconnected
 from server.errors import ApiError, EngineUnavailable
 from server.outcome import Events
 
 DONE = "data: [DONE]\n\n"
+HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 
 
 class Telling(Protocol):
@@ -39,13 +43,11 @@ def event(data: dict[str, Any], name: str | None = None) -> str:
     return f"event: {name}\n{line}" if name else line
 
 
-def stream(events: Events, telling: Telling) -> StreamingResponse:
-    headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-    parts = _told(events, telling)
-    return StreamingResponse(parts, media_type="text/event-stream", headers=headers)
+def stream(events: Events, telling: Telling) -> "EventStream":
+    return EventStream(_told(events, telling))
 
 
-async def _told(events: Events, telling: Telling) -> AsyncIterator[str]:
+async def _told(events: Events, telling: Telling) -> AsyncGenerator[str, None]:
     for part in telling.opening():
         yield part
     try:
@@ -60,3 +62,25 @@ async def _told(events: Events, telling: Telling) -> AsyncIterator[str]:
         return
     for part in telling.closing():
         yield part
+
+
+class EventStream(StreamingResponse):
+    """Sends events as they come, and closes their generator whatever ends it.
+
+    A client may leave between two events. Then nobody waits inside the generator, and left to the
+    garbage collector its engine calls would run on until that comes by.
+    """
+
+    def __init__(self, events: AsyncGenerator[str, None]) -> None:
+        super().__init__(events, media_type="text/event-stream", headers=HEADERS)
+        self._events = events
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # In a task that is cancelled once. Starlette's own would be at every step from then on,
+        # also while it waits for its engine calls to be aborted.
+        with suppress(Disconnected):
+            await unless_disconnected(Request(scope, receive), self._all(send))
+
+    async def _all(self, send: Send) -> None:
+        async with aclosing(self._events):
+            await self.stream_response(send)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import httpx
 from fastapi import Request
@@ -14,6 +15,9 @@ from server.engine.model import Model
 from server.errors import UnknownModel
 from server.metrics import Metrics
 from server.programs import Programs
+
+if TYPE_CHECKING:
+    from server.tracing import Tracing
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +33,20 @@ class State:
     check_engine: Callable[[], Awaitable[None]]
     """Raises EngineUnavailable where the engine does not answer."""
     started: int
+    tracing: "Tracing | None"
 
     @classmethod
     def build(
-        cls, settings: Settings, model: Model, check_engine: Callable[[], Awaitable[None]]
+        cls,
+        settings: Settings,
+        model: Model,
+        check_engine: Callable[[], Awaitable[None]],
+        tracing: "Tracing | None" = None,
     ) -> "State":
         admission = Admission(settings.max_num_seqs)
-        metrics = Metrics(admission)
-        programs = Programs(model.engine, admission, metrics)
+        metrics = Metrics(admission, model.name)
+        observers = [tracing.watch] if tracing else []
+        programs = Programs(model.engine, admission, metrics, observers)
         return cls(
             settings,
             model,
@@ -47,11 +57,14 @@ class State:
             httpx.AsyncClient(),
             check_engine,
             started=int(time.time()),
+            tracing=tracing,
         )
 
     async def close(self) -> None:
         await self.maths.close()
         await self.http.aclose()
+        if self.tracing:
+            await self.tracing.close()
 
     @staticmethod
     def of(request: Request) -> "State":

@@ -18,7 +18,7 @@ from vllm.v1.engine.async_llm import AsyncLLM
 from decoding.answers import Answers
 from decoding.policies import BudgetConfig, Vote, VoteConfig
 from decoding.types import Final, Sampling
-from server.__main__ import quiet
+from server import logs
 from server.config import Settings
 from server.engine.vllm_engine import VllmEngine
 from server.serving import serving
@@ -90,7 +90,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=8)
     options = parser.parse_args()
     settings = Settings(model=options.model)
-    quiet(settings)
+    logs.configure(settings.log_level, settings.log_format)
     ratios = asyncio.run(compare(settings, options.samples, options.rounds))
     print(
         f"a vote of {options.samples} to the engine's own {options.samples} samples, seconds a "

@@ -5,6 +5,7 @@ from importlib.metadata import version
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from server.errors import EngineUnavailable
 from server.state import State
 
 router = APIRouter()
@@ -24,4 +25,14 @@ async def read_version() -> dict[str, str]:
 
 @router.get("/metrics")
 async def metrics(request: Request) -> Response:
-    return Response(State.of(request).metrics.exposition(), media_type=CONTENT_TYPE_LATEST)
+    state = State.of(request)
+    state.metrics.engine_up.set(await _engine_answers(state))
+    return Response(state.metrics.exposition(), media_type=CONTENT_TYPE_LATEST)
+
+
+async def _engine_answers(state: State) -> bool:
+    try:
+        await state.check_engine()
+    except EngineUnavailable:
+        return False
+    return True

@@ -85,3 +85,11 @@ def test_a_report_that_could_not_be_written_is_told_first(
     monkeypatch.setattr("sys.argv", ["bide bench", "--json", str(tmp_path / "none" / "x.json")])
     assert main() == 2
     assert "there is no folder" in capsys.readouterr().err
+
+
+def test_a_running_server_needs_another_to_be_compared_with(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["bide bench", "overhead", "--url", "http://localhost:1"])
+    assert main() == 2
+    assert "--url needs --against" in capsys.readouterr().err

@@ -139,6 +139,14 @@ class TestOtherEnds:
         assert reply.reasoning.startswith("aaWait")
         assert reply.thinking.waits == 1
 
+    async def test_a_wait_is_made_while_the_answer_is_not_certain(self) -> None:
+        """Of the two, the first is made, and the answers agree before the second is due."""
+        thought = "aaaaaa</think>" + "a" * 9 + "</think>"
+        answers = {4: "7", 12: "8", 16: "8"}
+        reply = await think(thought, answers, waits=2, confidence=0.5)
+        assert reply.reasoning == "aaaaaaWait" + "a" * 6
+        assert (reply.thinking.waits, reply.thinking.end) == (1, "certain")
+
     async def test_none_is_certain_before_the_minimum(self) -> None:
         """A wait text has moved the probes, so that two of them agree before it."""
         thought = "aaaaaaa</think>" + "a" * 40
@@ -278,7 +286,6 @@ async def test_a_probe_that_fails_fails_the_request() -> None:
         ("confidence", {"confidence": 0.0}),
         ("confidence", {"confidence": 1.0}),
         ("probe_every", {"probe_every": 0}),
-        ("waits", {"waits": 1}),
         ("min_tokens", {"min_tokens": 5, "budget_tokens": 4}),
     ],
 )

@@ -65,6 +65,7 @@ def configs(draw: st.DrawFn) -> AdaptiveConfig:
     budget = BudgetConfig(
         budget_tokens=cap,
         min_tokens=draw(st.just(0) | st.integers(0, most)),
+        waits=draw(st.just(0) | st.integers(1, 3)),
         end_text=draw(st.just("") | st.text("ok.", max_size=min(most, 4))),
         answer_prefix=draw(st.none() | st.sampled_from(["", "So"])),
         soft_window=draw(st.just(0) | st.integers(0, most)),
@@ -160,7 +161,7 @@ def test_a_thought_that_never_was_certain_is_that_of_the_budget_alone(case: Case
 @given(steady())
 def test_a_certain_end_is_a_cut_there(case: Case) -> None:
     """So nothing of the probes is left in the completion, nor in how the answer is drawn."""
-    budget = replace(case.config.budget, min_tokens=0, soft_window=0)
+    budget = replace(case.config.budget, min_tokens=0, waits=0, soft_window=0)
     case = replace(case, seed=None, config=replace(case.config, budget=budget))
     reply = case.reply()
     assume(reply.thinking.end == "certain")

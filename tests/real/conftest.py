@@ -11,7 +11,8 @@ import pytest
 import uvicorn
 from openai import AsyncOpenAI, OpenAI
 
-from server.__main__ import listen, quiet
+from server import logs
+from server.__main__ import listen
 from server.config import Settings
 from server.engine.model import Model
 from server.state import State
@@ -43,7 +44,7 @@ class RealServer:
 @pytest.fixture(scope="session")
 def server() -> Iterator[RealServer]:
     settings = Settings(dtype="float32", port=0, kv_cache_gib=0.5)
-    quiet(settings)
+    logs.configure(settings.log_level, settings.log_format)
     from server.app import create_app
     from server.serving import serving
 

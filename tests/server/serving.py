@@ -56,12 +56,13 @@ async def _alive() -> None:
 async def served(
     engine: ScriptedEngine,
     check: Callable[[], Any] = _alive,
+    tracing: Any = None,
     **settings: Any,
 ) -> AsyncIterator[Served]:
     chosen = Settings(served_name="small", **settings)
     family = small_family()
     model = Model(engine, small_tokenizer(), family.turn_ends, CONTEXT, chosen)
-    state = State.build(chosen, model, check)
+    state = State.build(chosen, model, check, tracing)
 
     @asynccontextmanager
     async def serving() -> AsyncGenerator[State, None]:

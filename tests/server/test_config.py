@@ -33,6 +33,14 @@ def test_a_wrong_flag_is_one_line(
     assert capsys.readouterr().err == message
 
 
+def test_settings_can_be_printed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["bide serve", "--print-config", "--port", "81"])
+    assert main() == 0
+    assert "port = 81\n" in capsys.readouterr().out
+
+
 def test_local_paths_are_checked_and_hub_names_are_not(tmp_path: Path) -> None:
     check_model("org/name")
     with pytest.raises(FileNotFoundError, match=r"no config\.json"):

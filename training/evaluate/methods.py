@@ -210,9 +210,13 @@ class Rejection(Method):
 
 
 class Adaptive(Method):
-    """Thinking ends when the answer so far, asked for every so many tokens, stays the same."""
+    """Thinking ends when the answer so far, asked for every so many tokens, stays the same.
+
+    waits: end attempts that are replaced as long as it does not.
+    """
 
     method: Literal["adaptive"]
+    waits: NonNegativeInt = 0
     confidences: Annotated[tuple[Share, ...], Many]
     probe_every: Counts = (32,)
 
@@ -220,7 +224,11 @@ class Adaptive(Method):
         for every in self.probe_every:
             for confidence in self.confidences:
                 thinking = {"type": "adaptive", "confidence": confidence, "probe_every": every}
-                yield self._thinking(f"adaptive {confidence:g}, every {every}", common, thinking)
+                name = f"adaptive {confidence:g}, every {every}"
+                if self.waits:
+                    thinking["waits"] = self.waits
+                    name = f"{name}, waits {self.waits}"
+                yield self._thinking(name, common, thinking)
 
 
 AnyMethod = Annotated[

@@ -80,7 +80,6 @@ async def test_anthropics_form_has_defaults() -> None:
         ({"type": "adaptive", "confidence": 1}, "thinking.confidence", "less than 1"),
         ({"type": "adaptive", "confidence": 0}, "thinking.confidence", "greater than 0"),
         ({"type": "adaptive", "probe_every": 0}, "thinking.probe_every", "greater than or equal"),
-        ({"type": "adaptive", "waits": 1}, "thinking.waits", "min_tokens"),
     ],
 )
 async def test_what_is_wrong_is_named(thinking: dict[str, Any], param: str, says: str) -> None:

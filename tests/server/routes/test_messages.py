@@ -8,6 +8,7 @@ import httpx2
 import pytest
 from anthropic import APIStatusError, AsyncAnthropic, BadRequestError, NotFoundError
 
+from decoding.types import Grammar
 from tests.scripted import ScriptedEngine, hashed
 from tests.server.routes.test_chat import DyingEngine
 from tests.server.serving import Served, saying, served, small_family
@@ -217,3 +218,96 @@ async def test_an_engine_that_dies_midway_is_an_error_event() -> None:
                 model="small", messages=QUESTION, max_tokens=300
             ) as stream:
                 await stream.get_final_message()
+
+
+SCHEMA: Any = {"type": "object", "properties": {"city": {"type": "string"}}}
+WEATHER: Any = {"name": "weather", "description": "Now", "input_schema": SCHEMA}
+CALL = '<tool_call>\n{"name": "weather", "arguments": {"city": "Bern"}}\n</tool_call>'
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_tool_is_used(stream: bool) -> None:
+    asked: Any = {
+        "model": "small",
+        "messages": QUESTION,
+        "max_tokens": 300,
+        "tools": [WEATHER],
+        "thinking": THINKING,
+    }
+    engine = saying(THOUGHT, f"I look.\n{CALL}<|end|>")
+    async with served(engine) as server, anthropic(server) as client:
+        if stream:
+            async with client.messages.stream(**asked) as events:
+                reply: Any = await events.get_final_message()
+        else:
+            reply = await client.messages.create(**asked)
+    assert [block.type for block in reply.content] == ["thinking", "text", "tool_use"]
+    use = reply.content[-1]
+    assert (use.name, use.input, reply.stop_reason) == ("weather", {"city": "Bern"}, "tool_use")
+
+
+@pytest.mark.parametrize("choice", [{"type": "any"}, {"type": "tool", "name": "weather"}])
+async def test_a_tool_that_must_be_used(choice: Any) -> None:
+    arguments = '{"city": "Bern"}'
+    calls = f'[{{"name": "weather", "parameters": {arguments}}}]'
+    engine = saying(f"{calls if choice['type'] == 'any' else arguments}<|end|>")
+    async with served(engine) as server, anthropic(server) as client:
+        reply: Any = await client.messages.create(
+            model="small", messages=QUESTION, max_tokens=300, tools=[WEATHER], tool_choice=choice
+        )
+    assert [(block.type, block.input) for block in reply.content] == [
+        ("tool_use", {"city": "Bern"})
+    ]
+
+
+async def test_a_use_and_its_result_reach_the_template() -> None:
+    engine = saying("Yes.<|end|>")
+    use: Any = {"type": "tool_use", "id": "1", "name": "weather", "input": {"city": "Bern"}}
+    result: Any = {
+        "type": "tool_result",
+        "tool_use_id": "1",
+        "content": "no data",
+        "is_error": True,
+    }
+    turns: Any = [
+        *QUESTION,
+        {"role": "assistant", "content": [{"type": "text", "text": "I look."}, use]},
+        {"role": "user", "content": [{"type": "text", "text": "Well?"}, result]},
+    ]
+    async with served(engine) as server, anthropic(server) as client:
+        await client.messages.create(model="small", messages=turns, max_tokens=300, tools=[WEATHER])
+    prompt = small_family().codec.decode(engine.calls[0].token_ids)
+    assert prompt.index("I look.") < prompt.index("Error: no data") < prompt.index("Well?")
+
+
+async def test_a_schema_binds_the_answer() -> None:
+    engine = saying('{"r": 3}<|end|>')
+    output: Any = {"format": {"type": "json_schema", "schema": {"type": "object"}}}
+    async with served(engine) as server, anthropic(server) as client:
+        await client.messages.create(
+            model="small", messages=QUESTION, max_tokens=300, output_config=output
+        )
+    assert engine.calls[-1].sampling.grammar == Grammar("json", '{"type": "object"}')
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ({"tools": [{**WEATHER, "name": "a b"}]}, "tools[0].name: "),
+        ({"tools": [{"type": "bash_20250124", "name": "bash"}]}, "tools[0]."),
+        (
+            {
+                "tools": [{**WEATHER, "input_schema": {"type": "x"}}],
+                "tool_choice": {"type": "tool", "name": "weather"},
+            },
+            "tools[0].input_schema: ",
+        ),
+        ({"tools": [WEATHER], "tool_choice": {"type": "tool"}}, "tool_choice.name: "),
+    ],
+)
+async def test_what_is_wrong_with_tools_is_named(body: dict[str, Any], says: str) -> None:
+    async with served(saying()) as server:
+        asked = {"messages": QUESTION, "max_tokens": 300, **body}
+        response = await server.http.post("/v1/messages", json=asked)
+    assert response.status_code == 400
+    assert response.json()["error"]["message"].startswith(says)

@@ -33,8 +33,8 @@ async def test_metrics_count_tokens_by_phase_and_how_thoughts_ended() -> None:
         text = (await server.http.get("/metrics")).text
     details = usage["completion_tokens_details"]
     expected = {
-        'bide_requests_total{route="/v1/chat/completions",status="200"}': 1,
-        'bide_requests_total{route="/v1/chat/completions",status="400"}': 1,
+        'bide_requests_total{method="POST",route="/v1/chat/completions",status="200"}': 1,
+        'bide_requests_total{method="POST",route="/v1/chat/completions",status="400"}': 1,
         "bide_waits_total": 1,
         'bide_thinking_ends_total{end="natural"}': 1,
         'bide_tokens_total{phase="reasoning"}': details["reasoning_tokens"],

@@ -1,10 +1,12 @@
 """Responses with the official client, over a scripted engine."""
 
+import json
 from typing import Any
 
 import pytest
 from openai import BadRequestError
 
+from decoding.types import Grammar
 from tests.scripted import ScriptedEngine, hashed
 from tests.server.routes.test_chat import DyingEngine
 from tests.server.serving import saying, served, small_family
@@ -182,3 +184,87 @@ async def test_the_clients_own_exception() -> None:
             await server.openai.responses.create(
                 model="small", input=QUESTION, max_output_tokens=5000
             )
+
+
+PARAMETERS: Any = {"type": "object", "properties": {"city": {"type": "string"}}}
+WEATHER: Any = {"type": "function", "name": "weather", "parameters": PARAMETERS}
+CALL = '<tool_call>\n{"name": "weather", "arguments": {"city": "Bern"}}\n</tool_call>'
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_function_is_called(stream: bool) -> None:
+    async with served(saying(THOUGHT, f"I look.\n{CALL}<|end|>")) as server:
+        reply: Any = await server.openai.responses.create(
+            model="small", input=QUESTION, tools=[WEATHER], stream=stream
+        )
+        if stream:
+            events = [event async for event in reply]
+            deltas = [e.delta for e in events if e.type.endswith("arguments.delta")]
+            assert json.loads("".join(deltas)) == {"city": "Bern"}
+            reply = events[-1].response
+    assert [item.type for item in reply.output] == ["reasoning", "message", "function_call"]
+    call = reply.output[-1]
+    assert (call.name, json.loads(call.arguments)) == ("weather", {"city": "Bern"})
+    assert (reply.status, reply.tools[0].name, reply.tool_choice) == (
+        "completed",
+        "weather",
+        "auto",
+    )
+
+
+async def test_a_function_that_must_be_called_is_all_that_is_said() -> None:
+    async with served(saying(THOUGHT, '{"city": "Bern"}<|end|>')) as server:
+        reply: Any = await server.openai.responses.create(
+            model="small",
+            input=QUESTION,
+            tools=[WEATHER],
+            tool_choice={"type": "function", "name": "weather"},
+        )
+    assert [item.type for item in reply.output] == ["reasoning", "function_call"]
+    assert reply.tool_choice.name == "weather"
+
+
+async def test_a_call_and_its_output_reach_the_template() -> None:
+    engine = saying(THOUGHT, ANSWER)
+    items: Any = [
+        {"role": "user", "content": "Is it warm?"},
+        {"type": "reasoning", "summary": [], "content": [{"type": "reasoning_text", "text": "hm"}]},
+        {"type": "function_call", "call_id": "1", "name": "weather", "arguments": '{"city": "B"}'},
+        {"type": "function_call_output", "call_id": "1", "output": "20 degrees"},
+    ]
+    async with served(engine) as server:
+        await server.openai.responses.create(model="small", input=items, tools=[WEATHER])
+    prompt = small_family().codec.decode(engine.calls[0].token_ids)
+    assert prompt.index("Is it warm?") < prompt.index("20 degrees")
+
+
+async def test_a_schema_binds_the_answer() -> None:
+    engine = saying(THOUGHT, '{"r": 3}<|end|>')
+    text: Any = {"format": {"type": "json_schema", "name": "count", "schema": {"type": "object"}}}
+    async with served(engine) as server:
+        reply = await server.openai.responses.create(model="small", input=QUESTION, text=text)
+    assert reply.output_text == '{"r": 3}'
+    assert engine.calls[-1].sampling.grammar == Grammar("json", '{"type": "object"}')
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        ({"tools": [WEATHER, WEATHER], "tool_choice": "required"}, "tools[1].name"),
+        ({"tools": [{**WEATHER, "name": "a b"}]}, "tools[0].name"),
+        ({"tools": [{"type": "web_search"}]}, "tools[0].type"),
+        (
+            {"tools": [WEATHER], "tool_choice": {"type": "function", "name": "x"}},
+            "tool_choice.name",
+        ),
+        (
+            {"text": {"format": {"type": "json_schema", "name": "x", "schema": {"type": "x"}}}},
+            "text.format.schema",
+        ),
+    ],
+)
+async def test_what_is_wrong_with_tools_is_named(body: dict[str, Any], param: str) -> None:
+    async with served(saying()) as server:
+        response = await server.http.post("/v1/responses", json={"input": QUESTION, **body})
+    assert (response.status_code, response.json()["error"]["param"]) == (400, param)
+    assert response.json()["error"]["message"].startswith(param)

@@ -1,0 +1,105 @@
+"""Two servers started side by side: Bide, and vLLM's own with the same engine settings."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, closing
+from dataclasses import dataclass
+from socket import socket
+
+import httpx
+
+from clients.overhead import Rival
+from clients.wire import BideError
+
+PATIENCE = 180
+"""Seconds until a server answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """Of both engines. core: that computes, on CPU; the servers share the others."""
+
+    model: str
+    max_num_seqs: int = 64
+    block_size: int = 32
+    kv_cache_gib: int = 1
+    core: int = 0
+
+
+def bide(settings: EngineSettings, port: int) -> list[str]:
+    return [
+        *(sys.executable, "-m", "server", "--port", str(port)),
+        *("--model", settings.model, "--served-name", "model"),
+        *("--max-num-seqs", str(settings.max_num_seqs), "--block-size", str(settings.block_size)),
+        *("--kv-cache-gib", str(settings.kv_cache_gib)),
+    ]
+
+
+def vllm(settings: EngineSettings, port: int) -> list[str]:
+    """Of its flags only those that make its engine the same as Bide's, on CPU."""
+    return [
+        *(sys.executable, "-W", "ignore", "-m", "vllm.entrypoints.openai.api_server"),
+        *("--port", str(port), "--model", settings.model, "--served-model-name", "model"),
+        *("--max-num-seqs", str(settings.max_num_seqs), "--block-size", str(settings.block_size)),
+        *("--kv-cache-memory-bytes", str(settings.kv_cache_gib << 30)),
+        *("--gpu-memory-utilization", "0.1", "--enforce-eager", "--generation-config", "vllm"),
+        "--disable-uvicorn-access-log",
+    ]
+
+
+@asynccontextmanager
+async def side_by_side(
+    settings: EngineSettings, *, alone: bool
+) -> AsyncGenerator[tuple[Rival, Rival | None], None]:
+    """Both, each idle while the other is loaded; without vLLM's where Bide is measured alone.
+
+    Raises BideError where one does not start.
+    """
+    async with AsyncExitStack() as stack:
+        ours = await stack.enter_async_context(started("bide", bide, settings))
+        if alone:
+            yield ours, None
+        else:
+            yield ours, await stack.enter_async_context(started("vllm", vllm, settings))
+
+
+@asynccontextmanager
+async def started(
+    name: str, command: Callable[[EngineSettings, int], list[str]], settings: EngineSettings
+) -> AsyncGenerator[Rival, None]:
+    port = free_port()
+    environment = {
+        **os.environ,
+        "VLLM_CPU_OMP_THREADS_BIND": str(settings.core),
+        "VLLM_LOGGING_LEVEL": "ERROR",
+    }
+    process = await asyncio.create_subprocess_exec(
+        *command(settings, port), env=environment, stdout=asyncio.subprocess.DEVNULL
+    )
+    try:
+        await answering(name, f"http://127.0.0.1:{port}/health")
+        yield Rival(name, f"http://127.0.0.1:{port}")
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()
+
+
+async def answering(name: str, url: str) -> None:
+    async with httpx.AsyncClient() as client:
+        for _ in range(PATIENCE):
+            try:
+                if (await client.get(url)).status_code == httpx.codes.OK:
+                    return
+            except httpx.TransportError:
+                pass
+            await asyncio.sleep(1)
+    raise BideError(f"{name} does not answer at {url} after {PATIENCE} s")
+
+
+def free_port() -> int:
+    with closing(socket()) as bound:
+        bound.bind(("127.0.0.1", 0))
+        return int(bound.getsockname()[1])
