@@ -12,8 +12,9 @@ from server.outcome import outcomes
 from server.schema.chat import ChatRequest
 from server.schema.chat_reply import ChatReply, ChatStream
 from server.state import State
+from server.unicode import UnicodeRoute
 
-router = APIRouter()
+router = APIRouter(route_class=UnicodeRoute)
 
 
 @router.post("/v1/chat/completions")

@@ -13,8 +13,9 @@ from server.schema.completions import NAMES, CompletionsRequest
 from server.schema.completions_reply import CompletionReply, CompletionStream, Echo
 from server.schema.naming import naming
 from server.state import State
+from server.unicode import UnicodeRoute
 
-router = APIRouter()
+router = APIRouter(route_class=UnicodeRoute)
 
 
 @router.post("/v1/completions")

@@ -13,8 +13,9 @@ from server.schema.anthropic import CountRequest, MessagesRequest
 from server.schema.anthropic_reply import MessageReply, MessageStream
 from server.schema.naming import naming
 from server.state import State
+from server.unicode import UnicodeRoute
 
-router = APIRouter()
+router = APIRouter(route_class=UnicodeRoute)
 
 
 @router.post("/v1/messages")

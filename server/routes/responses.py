@@ -13,8 +13,9 @@ from server.schema.naming import naming
 from server.schema.responses import NAMES, ResponsesRequest
 from server.schema.responses_reply import ResponsesReply, ResponsesStream
 from server.state import State
+from server.unicode import UnicodeRoute
 
-router = APIRouter()
+router = APIRouter(route_class=UnicodeRoute)
 
 
 @router.post("/v1/responses")

@@ -7,8 +7,9 @@ from fastapi import APIRouter, Request
 from server.asking import rendered
 from server.schema.tokens import DetokenizeRequest, TokenizeRequest, tokens_object
 from server.state import State
+from server.unicode import UnicodeRoute
 
-router = APIRouter()
+router = APIRouter(route_class=UnicodeRoute)
 
 
 @router.post("/tokenize")
