@@ -74,7 +74,7 @@ class Served(BaseModel):
         None, description="end marker of no known profile; default: the profile's"
     )
     tool_parser: str = Field(
-        "auto", description="how the model writes tool calls: a name of vLLM's, auto or none"
+        "auto", description="how it writes tool calls: a name of vLLM's parsers, auto, or none"
     )
 
     @model_validator(mode="after")

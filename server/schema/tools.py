@@ -33,7 +33,14 @@ class Tool(Strict):
     function: Function
 
     def for_template(self) -> dict[str, Any]:
-        return self.model_dump(exclude={"function": {"strict"}}, exclude_none=True)
+        """With parameters in any case: templates count on them."""
+        function: dict[str, Any] = {
+            "name": self.function.name,
+            "parameters": dict(self.function.takes),
+        }
+        if self.function.description is not None:
+            function["description"] = self.function.description
+        return {"type": "function", "function": function}
 
 
 class FunctionName(Strict):

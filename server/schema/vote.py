@@ -121,8 +121,8 @@ class VoteFields(Strict):
         return HttpVerifier(name, str(settings.verifiers[name]), messages, client)
 
     def reader(self, maths: Maths, grammar: Grammar | None = None) -> Answers:
-        """An answer that is bound to JSON is read as JSON, unless the request says otherwise."""
-        if self.answer == "auto" and grammar is not None and grammar.kind == "json":
-            return Answers("json", maths)
+        """A bound answer is the whole text, or JSON, unless the request says how it is read."""
+        if self.answer == "auto" and grammar is not None:
+            return Answers("json" if grammar.kind == "json" else "text", maths)
         kind = self.answer if isinstance(self.answer, str) else Pattern(self.answer.regex)
         return Answers(kind, maths)

@@ -72,6 +72,14 @@ async def test_a_cut_answer_is_cut_json() -> None:
         json.loads(choice["message"]["content"])
 
 
+async def test_all_of_a_choice_is_the_answer_that_is_voted_on() -> None:
+    calls = ("</think>", "yes<|end|>", "</think>", "no<|end|>", "</think>", "no<|end|>")
+    vote = {"n": 3, "stop": "never", "max_concurrency": 1}
+    async with served(saying(*calls)) as server:
+        body = (await server.chat(structured_outputs={"choice": ["yes", "no"]}, vote=vote)).json()
+    assert body["choices"][0]["vote"]["counts"] == {"no": 2, "yes": 1}
+
+
 async def test_votes_compare_json_by_content() -> None:
     calls = ("</think>", '{"n": 3}<|end|>', "</think>", '{"n":3.0}<|end|>')
     async with served(saying(*calls)) as server:

@@ -61,7 +61,8 @@ async def test_a_model_calls_a_tool_by_itself() -> None:
         {"city": "Zürich"},
     )
     prompt = small_family().codec.decode(engine.calls[0].token_ids)
-    assert '"name": "weather", "description": "It"' in prompt
+    assert '"name": "weather", "parameters": {"type": "object"' in prompt
+    assert '"description": "It"' in prompt
     assert all(call.sampling.grammar is None for call in engine.calls)
 
 
