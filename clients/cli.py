@@ -24,6 +24,13 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "serve": Command(
             "server", "[OPTION …]", "serve a checkpoint over HTTP", "vllm", "bide[cpu]"
         ),
+        "keys": Command(
+            "server.keys_command",
+            "add|list|remove",
+            "API keys that let clients in",
+            "pydantic",
+            "bide[server]",
+        ),
         "chat": Command("clients.chat", "[QUESTION]", "talk to a running server"),
         "bench": Command("clients.bench", "[OPTION …]", "load a running server and report"),
         "train": Command("training", "RECIPE", "make a checkpoint", "torch", "bide[train]"),

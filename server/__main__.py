@@ -1,5 +1,6 @@
 """`python -m server`: serve a checkpoint."""
 
+import resource
 import signal
 import socket
 import sys
@@ -15,10 +16,14 @@ from server import logs
 from server.command_line import settings_from
 from server.config import GROUPS, Settings
 from server.config_file import written
+from server.keys import KeysError, read
 
 KEEP_ALIVE = 75
 """Seconds. Longer than clients and proxies keep idle connections, so that it is they who close:
 a server that closes first resets requests that were just sent."""
+
+OTHER_FILES = 1024
+"""Room for open files that are no client's connection: the engine's, the system's."""
 
 
 def main() -> int:
@@ -34,8 +39,10 @@ def main() -> int:
     try:
         check_model(settings.model)
         check_tracing(settings)
+        check_keys(settings.keys)
+        allow_files(settings.max_connections)
         listening = listen(settings.host, settings.port)
-    except OSError as error:
+    except (OSError, KeysError) as error:
         print(f"bide serve: {error}", file=sys.stderr)
         return 1
     return uvloop.run(serve(settings, listening))
@@ -52,6 +59,25 @@ def check_model(model: str) -> None:
 def check_tracing(settings: Settings) -> None:
     if settings.otlp_endpoint is not None and find_spec("opentelemetry") is None:
         raise FileNotFoundError("--otlp-endpoint: it needs pip install 'bide[otel]'")
+
+
+def check_keys(path: Path | None) -> None:
+    """Raises KeysError for a file that cannot be used, before anything slow."""
+    if path is not None:
+        read(path)
+
+
+def allow_files(connections: int) -> None:
+    """Raises the limit of open files, which is 1,024 by custom, to what so many need."""
+    needed = connections + OTHER_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and needed > hard:
+        raise OSError(
+            f"--max-connections: {connections} need {needed} open files, "
+            f"and this system allows {hard}"
+        )
+    if soft != resource.RLIM_INFINITY and needed > soft:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -72,6 +98,7 @@ async def serve(settings: Settings, listening: socket.socket) -> int:
     import uvicorn
 
     from server.app import create_app
+    from server.connections import ConnectionLimits, limited
     from server.serving import serving
     from server.state import State
 
@@ -83,7 +110,16 @@ async def serve(settings: Settings, listening: socket.socket) -> int:
 
     print(f"starting {settings.name} …", flush=True)
     config = uvicorn.Config(
-        create_app(announced),
+        create_app(settings, announced),
+        http=limited(
+            ConnectionLimits(
+                most=settings.max_connections,
+                head=settings.header_timeout,
+                body=settings.body_timeout,
+                unread=settings.unread_timeout,
+            )
+        ),
+        ws="none",
         log_level="warning",
         log_config=None,
         access_log=False,

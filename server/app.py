@@ -6,17 +6,27 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 
 from decoding.mathematics import MathsUnavailable
 from server import errors
+from server.auth import Authentication, anybody, open_paths
+from server.body_limit import BodyLimit
+from server.config import Settings
 from server.disconnect import CLIENT_CLOSED_REQUEST, Disconnected
+from server.keys import Keys
 from server.observing import Observing
 from server.routes import chat, completions, messages, models, operations, responses, tokens
 from server.state import State
 
 
-def create_app(serving: Callable[[], AbstractAsyncContextManager[State]]) -> FastAPI:
-    """`serving` opens the state when the server starts and closes it when it stops."""
+def create_app(
+    settings: Settings, serving: Callable[[], AbstractAsyncContextManager[State]]
+) -> FastAPI:
+    """`serving` opens the state when the server starts and closes it when it stops.
+
+    Raises KeysError.
+    """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -32,8 +42,33 @@ def create_app(serving: Callable[[], AbstractAsyncContextManager[State]]) -> Fas
     app.add_exception_handler(RequestValidationError, errors.on_invalid_body)
     app.add_exception_handler(HTTPException, errors.on_http_error)
     app.add_exception_handler(Disconnected, _on_disconnect)
+    app.add_exception_handler(Exception, errors.on_internal_error)
+    _guard(app, settings)
     app.add_middleware(Observing)
     return app
+
+
+def _guard(app: FastAPI, settings: Settings) -> None:
+    """The last to be added is the first to be asked.
+
+    CORS before the key, because browsers ask without one whether they may ask, and must be let
+    read a 401; the key before the body, because a stranger's is not worth its memory.
+    """
+    app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
+    app.add_middleware(
+        Authentication,
+        keys=Keys(settings.keys) if settings.keys else None,
+        anybody=anybody(settings),
+        open_paths=open_paths(settings),
+    )
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=("GET", "POST", "DELETE"),
+            allow_headers=("*",),
+            expose_headers=("Retry-After", "X-Request-ID"),
+        )
 
 
 async def _on_disconnect(_: Request, __: Exception) -> Response:

@@ -62,6 +62,7 @@ def ask(state: State, body: ChatRequest) -> Asked:
         state.settings, body.completion_limit, sampling.max_tokens, bound=grammar is not None
     )
     policy = state.programs.admitted(model.policy(thinking, sampling.max_tokens, control))
+    body.refuse_more(state.settings.max_n)
     if read_calls is not None:
         parallel = body.parallel_tool_calls is not False
         policy = ToolCalling(policy, read_calls, parallel=parallel)

@@ -17,4 +17,8 @@ class Caller:
 
 
 ANYBODY = Caller("anybody", admin=True)
-"""Who asks where the server has no keys: it listens on this machine alone then."""
+"""Who asks where no key is needed: of a server without keys for this machine alone, and of what
+is open to all."""
+
+STRANGER = Caller("anybody")
+"""Who asks a server that lets everybody in from other machines: no admin."""

@@ -12,7 +12,7 @@ from server.state import State
 
 def complete(state: State, body: CompletionsRequest) -> Asked:
     """Raises ApiError for what cannot be done."""
-    body.refuse_contradictions()
+    body.refuse_impossible(state.settings.max_n)
     model = state.model(body.model)
     prompts = [_tokens(model, prompt, body.add_special_tokens) for prompt in body.prompts]
     sampling = body.sampling(min(map(model.room, prompts)), model.vocabulary)

@@ -3,6 +3,7 @@
 Each class is a group of `bide serve --help`, and its docstring the heading.
 """
 
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -18,6 +19,7 @@ from server.config_file import FileSource
 
 RELEASED = Path(__file__).parent.parent / "training" / "released" / "bide-mini"
 
+Origin = Annotated[str, Field(pattern=r"^(\*|https?://[^/*]+)$")]
 Effort = Literal["minimal", "low", "medium", "high", "xhigh", "max"]
 EFFORTS: dict[Effort, int] = {
     "minimal": 256,
@@ -34,6 +36,47 @@ class Listening(BaseModel):
 
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 for any free one")
+
+    @property
+    def is_local(self) -> bool:
+        """Whether this machine alone can reach the server."""
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+
+class Access(BaseModel):
+    """Who may ask"""
+
+    keys: Path | None = Field(
+        None, description="file of API keys, which `bide keys` writes; default: none are asked for"
+    )
+    allow_anonymous: bool = Field(
+        False, description="let other machines in without a key, but to no admin route"
+    )
+    open_metrics: bool = Field(False, description="/metrics needs no key")
+    cors_origins: list[Origin] = Field(
+        [], description="web pages that may ask, as https://app.example; *: all; default: none"
+    )
+
+
+class Limits(BaseModel):
+    """Limits"""
+
+    max_body_bytes: int = Field(8 << 20, ge=1, description="bytes of a request's body")
+    max_prompt_tokens: int | None = Field(
+        None, ge=1, description="tokens of a prompt; default: what the context has"
+    )
+    max_n: int = Field(128, ge=1, le=128, description="choices, or samples of a vote")
+    max_connections: int = Field(
+        2048, ge=1, description="at once; beyond it the one idle longest is closed"
+    )
+    header_timeout: float = Field(20, gt=0, description="seconds for a request's head to arrive")
+    body_timeout: float = Field(60, gt=0, description="seconds for a request's body to arrive")
+    unread_timeout: float = Field(
+        60, gt=0, description="seconds that a client may leave an answer unread"
+    )
 
 
 class Logging(BaseModel):
@@ -128,7 +171,7 @@ class Votes(BaseModel):
     verifiers: dict[str, HttpUrl] = Field({}, description="URLs that votes may be weighed by")
 
 
-class Filed(Listening, Served, Engine, Thinking, Votes, Logging):
+class Filed(Listening, Access, Limits, Served, Engine, Thinking, Votes, Logging):
     """What a file may set, in the order of the help text."""
 
     model_config = ConfigDict(extra="forbid")
@@ -158,6 +201,17 @@ class Settings(Filed, Configuration, BaseSettings):
         cli_avoid_json=True,
         extra="forbid",
     )
+
+    @model_validator(mode="after")
+    def _protected(self) -> Self:
+        if self.keys is not None and self.allow_anonymous:
+            raise ValueError("--keys and --allow-anonymous contradict each other")
+        if not (self.keys or self.allow_anonymous or self.is_local):
+            raise ValueError(
+                f"--host {self.host} is open to other machines: give --keys FILE "
+                "(`bide keys add NAME` makes one), or say --allow-anonymous"
+            )
+        return self
 
     @classmethod
     def settings_customise_sources(

@@ -1,12 +1,18 @@
 """Errors as clients see them: in OpenAI's shape, and below /v1/messages in Anthropic's.
 
 ApiError
-├── InvalidRequest   400  names the field
-├── UnknownModel     404
-├── EngineUnavailable 503
-└── VerifierUnavailable 502
+├── InvalidRequest      400  names the field
+├── Unauthenticated     401
+├── Forbidden           403
+├── UnknownModel        404
+├── InternalError       500
+├── VerifierUnavailable 502
+└── EngineUnavailable   503
+
+No message says what only the log is for: paths, traces, texts of exceptions that are not ours.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -16,6 +22,10 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
+
+from decoding.mathematics import MathsUnavailable
+
+log = logging.getLogger(__name__)
 
 ANTHROPIC_PATH = "/v1/messages"
 ANTHROPIC_KINDS: Mapping[int, str] = MappingProxyType(
@@ -32,8 +42,9 @@ ANTHROPIC_KINDS: Mapping[int, str] = MappingProxyType(
 
 
 class ApiError(Exception):
-    status = 500
+    status: int = 500
     kind = "server_error"
+    headers: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, message: str, param: str | None = None, code: str | None = None) -> None:
         super().__init__(message)
@@ -55,23 +66,65 @@ class InvalidRequest(ApiError):
     kind = "invalid_request_error"
 
 
+class Unauthenticated(ApiError):
+    status = 401
+    kind = "invalid_request_error"
+    headers = MappingProxyType({"WWW-Authenticate": "Bearer"})
+
+    def __init__(self) -> None:
+        """The same whatever is wrong: nothing is told about keys that there are."""
+        super().__init__(
+            "no valid API key: send one as 'Authorization: Bearer …' or as 'x-api-key'",
+            code="invalid_api_key",
+        )
+
+
+class Forbidden(ApiError):
+    status = 403
+    kind = "permission_error"
+
+    def __init__(self) -> None:
+        super().__init__("this needs an admin's key", code="insufficient_permissions")
+
+
 class UnknownModel(ApiError):
     status = 404
     kind = "invalid_request_error"
 
 
-class EngineUnavailable(ApiError):
-    status = 503
+class InternalError(ApiError):
+    def __init__(self) -> None:
+        super().__init__("internal error", code="internal_error")
 
 
 class VerifierUnavailable(ApiError):
     status = 502
 
 
+class EngineUnavailable(ApiError):
+    status = 503
+
+
+def refusal(status: int, message: str, headers: Mapping[str, str] | None = None) -> InvalidRequest:
+    """Of a status for which there is no class, because nobody catches it."""
+    error = InvalidRequest(message)
+    error.status, error.headers = status, headers or {}
+    return error
+
+
+def maths_unavailable(error: MathsUnavailable) -> EngineUnavailable:
+    """Why is the operator's to know: it may be what a worker said as it died."""
+    log.error("formulas cannot be compared: %s", error)
+    return EngineUnavailable("formulas cannot be compared now", code="maths_unavailable")
+
+
 def response(scope: Scope, error: ApiError) -> JSONResponse:
-    """In the shape of the API that was asked."""
+    """In the shape of the API that was asked, with the request's id if it has one."""
     body = anthropic_body(error) if is_anthropic(scope["path"]) else error.body()
-    return JSONResponse(body, status_code=error.status)
+    request_id = scope.get("state", {}).get("request_id")
+    if request_id is not None:
+        body["request_id"] = request_id
+    return JSONResponse(body, status_code=error.status, headers=error.headers)
 
 
 def is_anthropic(path: str) -> bool:
@@ -90,7 +143,13 @@ async def on_api_error(request: Request, error: Exception) -> JSONResponse:
 
 
 async def on_maths_unavailable(request: Request, error: Exception) -> JSONResponse:
-    return response(request.scope, EngineUnavailable(str(error)))
+    assert isinstance(error, MathsUnavailable)
+    return response(request.scope, maths_unavailable(error))
+
+
+async def on_internal_error(request: Request, _: Exception) -> JSONResponse:
+    """Starlette raises the error again once this is sent, and uvicorn logs its trace."""
+    return response(request.scope, InternalError())
 
 
 async def on_invalid_body(request: Request, error: Exception) -> JSONResponse:
@@ -112,17 +171,10 @@ def invalid_body(found: Sequence[Any]) -> InvalidRequest:
     return InvalidRequest(message, field)
 
 
-async def on_http_error(_: Request, error: Exception) -> JSONResponse:
+async def on_http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    body = {
-        "error": {
-            "message": str(error.detail),
-            "type": "invalid_request_error",
-            "param": None,
-            "code": None,
-        }
-    }
-    return JSONResponse(body, status_code=error.status_code, headers=error.headers)
+    told = refusal(error.status_code, str(error.detail), error.headers)
+    return response(request.scope, told)
 
 
 def field_name(location: Sequence[str | int]) -> str:

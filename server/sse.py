@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 from decoding.mathematics import MathsUnavailable
 from decoding.types import Event
 from server.disconnect import Disconnected, unless_disconnected
-from server.errors import ApiError, EngineUnavailable
+from server.errors import ApiError, maths_unavailable
 from server.outcome import Events
 
 DONE = "data: [DONE]\n\n"
@@ -56,7 +56,7 @@ async def _told(events: Events, telling: Telling) -> AsyncGenerator[str, None]:
                 for part in telling.see(index, each):
                     yield part
     except (ApiError, MathsUnavailable) as error:
-        known = error if isinstance(error, ApiError) else EngineUnavailable(str(error))
+        known = error if isinstance(error, ApiError) else maths_unavailable(error)
         for part in telling.failed(known):
             yield part
         return

@@ -39,6 +39,7 @@ class Model:
         self.codec: Codec = TokenizerCodec(tokenizer)
         self._tokenizer = tokenizer
         self._turn_ends = turn_ends
+        self._max_prompt = settings.max_prompt_tokens
         self._answer_reserve = settings.answer_reserve
         self._template = _template_of(tokenizer)
         profile = choose_profile(settings, self.codec, self._template)
@@ -121,11 +122,19 @@ class Model:
                 raise InvalidRequest(f"{field}: this model's template has no tools", field)
 
     def room(self, prompt: Sequence[int]) -> int:
-        """Tokens that the context has left for a completion. Raises InvalidRequest for none."""
+        """Tokens that the context has left for a completion.
+
+        Raises InvalidRequest for none, and for a prompt that is longer than the server takes.
+        """
         room = self.max_model_len - len(prompt)
         if room < 1:
             raise InvalidRequest(
                 f"messages: {len(prompt)} tokens, and the context is {self.max_model_len}",
+                "messages",
+            )
+        if self._max_prompt is not None and len(prompt) > self._max_prompt:
+            raise InvalidRequest(
+                f"messages: {len(prompt)} tokens are more than this server's {self._max_prompt}",
                 "messages",
             )
         return room

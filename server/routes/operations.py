@@ -5,6 +5,7 @@ from importlib.metadata import version
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from server.auth import ADMIN
 from server.errors import EngineUnavailable
 from server.state import State
 
@@ -23,7 +24,7 @@ async def read_version() -> dict[str, str]:
     return {"version": version("bide")}
 
 
-@router.get("/metrics")
+@router.get("/metrics", dependencies=[ADMIN])
 async def metrics(request: Request) -> Response:
     state = State.of(request)
     state.metrics.engine_up.set(await _engine_answers(state))

@@ -100,6 +100,12 @@ class ChatRequest(ThinkingAliases, SamplingFields, ToolFields):
             return None
         return self.top_logprobs or 0
 
+    def refuse_more(self, most: int) -> None:
+        """Raises InvalidRequest for more choices, or more samples of a vote, than the server's."""
+        for field, n in (("n", self.n), ("vote.n", self.vote.n if self.vote else 1)):
+            if n > most:
+                raise InvalidRequest(f"{field}: {n} is more than this server's {most}", field)
+
     def sampling(self, room: int, vocabulary: int, grammar: Grammar | None = None) -> Sampling:
         """room: tokens that are left of the model's context after the prompt."""
         limit = self.completion_limit

@@ -66,8 +66,10 @@ class CompletionsRequest(ThinkingAliases, SamplingFields):
             raise InvalidRequest("echo: cannot be combined with thinking", "echo")
         return self.config(settings, self.max_tokens, self.max_tokens)
 
-    def refuse_contradictions(self) -> None:
-        """Raises InvalidRequest."""
+    def refuse_impossible(self, most: int) -> None:
+        """Raises InvalidRequest. most: choices a prompt that the server gives."""
+        if self.n > most:
+            raise InvalidRequest(f"n: {self.n} is more than this server's {most}", "n")
         if self.best_of not in (None, self.n):
             message = f"best_of: {self.best_of} should be n, {self.n}; `vote` of a chat chooses"
             raise InvalidRequest(message, "best_of")

@@ -59,7 +59,9 @@ def server() -> Iterator[RealServer]:
             ready.append(RealServer(url, client, state, asyncio.get_running_loop()))
             yield state
 
-    config = uvicorn.Config(create_app(kept), log_level="warning", timeout_graceful_shutdown=2)
+    config = uvicorn.Config(
+        create_app(settings, kept), log_level="warning", timeout_graceful_shutdown=2
+    )
     running = uvicorn.Server(config)
     thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()

@@ -69,7 +69,7 @@ async def served(
         yield state
         await state.close()
 
-    app = create_app(serving)
+    app = create_app(chosen, serving)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with (
         app.router.lifespan_context(app),

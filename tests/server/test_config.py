@@ -1,11 +1,12 @@
 """Flags, environment and defaults, and what is refused."""
 
+import resource
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
-from server.__main__ import check_model, main
+from server.__main__ import OTHER_FILES, allow_files, check_model, main
 from server.config import Settings
 
 
@@ -47,3 +48,65 @@ def test_local_paths_are_checked_and_hub_names_are_not(tmp_path: Path) -> None:
         check_model(str(tmp_path))
     (tmp_path / "config.json").write_text("{}")
     check_model(str(tmp_path))
+
+
+def refused(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> tuple[int, str]:
+    monkeypatch.setattr("sys.argv", ["bide serve", *arguments])
+    status = main()
+    return status, capsys.readouterr().err
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "bide.example", ""])
+def test_no_other_machine_is_served_without_keys(
+    host: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, message = refused(["--host", host], monkeypatch, capsys)
+    assert status == 2
+    assert message.startswith(f"bide serve: --host {host} is open to other machines: give --keys")
+    assert message.count("\n") == 1
+    Settings(host=host, keys=Path("keys.toml"))
+    Settings(host=host, allow_anonymous=True)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.1", "::1", "localhost"])
+def test_this_machine_needs_none(host: str) -> None:
+    assert Settings(host=host).is_local
+
+
+def test_keys_for_all_and_for_none_contradict_each_other() -> None:
+    with pytest.raises(ValidationError, match="contradict"):
+        Settings(keys=Path("keys.toml"), allow_anonymous=True)
+
+
+def test_broken_keys_are_told_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "keys.toml"
+    (tmp_path / "config.json").write_text("{}")
+    arguments = ["--model", str(tmp_path), "--keys", str(file)]
+    status, message = refused(arguments, monkeypatch, capsys)
+    assert (status, message) == (1, f"bide serve: {file}: No such file or directory\n")
+    file.write_text("[[keys]]\nname = 7\n")
+    status, message = refused(arguments, monkeypatch, capsys)
+    assert status == 1
+    assert message.startswith(f"bide serve: {file}:1: name: Input should be a valid string")
+
+
+@pytest.mark.parametrize("origin", ["app.example", "https://app.example/", "https://*.example"])
+def test_an_origin_that_no_browser_sends_is_refused(origin: str) -> None:
+    with pytest.raises(ValidationError, match="cors_origins"):
+        Settings(cors_origins=[origin])
+
+
+def test_files_are_allowed_for_all_connections() -> None:
+    limits = _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+        allow_files(100)
+        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == 100 + OTHER_FILES
+        with pytest.raises(OSError, match="--max-connections: 1000000000 need"):
+            allow_files(10**9)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)

@@ -3,11 +3,12 @@
 import json
 import logging
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from server.caller import Caller
+from server.keys_command import add
 from server.logs import FIELDS, Json, Text
 from tests.scripted import hashed
 from tests.server.routes.test_chat import DyingEngine, leave_midway
@@ -42,6 +43,7 @@ async def test_a_line_tells_what_came_of_a_request(caplog: pytest.LogCaptureFixt
         "method": "POST",
         "route": CHAT,
         "status": 200,
+        "caller": "anybody",
         "prompt_tokens": usage["prompt_tokens"],
         "completion_tokens": usage["completion_tokens"],
         "reasoning_tokens": usage["completion_tokens_details"]["reasoning_tokens"],
@@ -123,24 +125,13 @@ async def test_an_error_of_ours_is_counted() -> None:
         assert not await count(server, 'bide_requests_abandoned_total{route="/broken"}')
 
 
-async def test_the_caller_is_named(caplog: pytest.LogCaptureFixture) -> None:
-    async def receive() -> Any:
-        return {"type": "http.request", "body": b"", "more_body": False}
-
-    async def send(_: Any) -> None:
-        return None
-
-    async with served(saying()) as server:
-        scope = {
-            "type": "http",
-            "method": "GET",
-            "path": "/v1/models",
-            "query_string": b"",
-            "headers": [],
-            "state": {"caller": Caller("ann")},
-        }
-        await server.app(scope, receive, send)
+async def test_the_caller_is_named(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+    file = tmp_path / "keys.toml"
+    key = add(file, {"name": "ann"})
+    async with served(saying(), keys=file) as server:
+        await server.http.get("/v1/models", headers={"x-api-key": key})
     assert lines(caplog)[0]["caller"] == "ann"
+    assert key not in caplog.text
 
 
 @pytest.mark.parametrize("formatter", [Json(), Text()])

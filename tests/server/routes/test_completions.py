@@ -145,6 +145,12 @@ async def test_a_thought_that_the_prompt_opened_has_a_budget(stream: bool) -> No
     assert choices[-1]["thinking"]["end"] == "budget"
 
 
+async def test_the_server_bounds_the_choices() -> None:
+    async with served(saying(), max_n=2) as server:
+        response = await server.http.post("/v1/completions", json={"prompt": PROMPT, "n": 3})
+    assert (response.status_code, response.json()["error"]["param"]) == (400, "n")
+
+
 async def test_the_client_reads_an_error() -> None:
     async with served(saying()) as server:
         response = await server.http.post("/v1/completions", json={"prompt": PROMPT, "model": "x"})
