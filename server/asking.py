@@ -51,6 +51,7 @@ def rendered(state: State, body: ChatRequest, *, add_generation_prompt: bool = T
 def ask(state: State, body: ChatRequest) -> Asked:
     """Raises ApiError for what cannot be done."""
     model = state.model(body.model)
+    body.refuse_more(state.settings.max_n)
     forced = body.forced()
     grammar = _grammar(model, body.binding(forced))
     read_calls = _reader(model, body, forced)
@@ -62,7 +63,6 @@ def ask(state: State, body: ChatRequest) -> Asked:
         state.settings, body.completion_limit, sampling.max_tokens, bound=grammar is not None
     )
     policy = state.programs.admitted(model.policy(thinking, sampling.max_tokens, control))
-    body.refuse_more(state.settings.max_n)
     if read_calls is not None:
         parallel = body.parallel_tool_calls is not False
         policy = ToolCalling(policy, read_calls, parallel=parallel)

@@ -2,19 +2,25 @@
 
 import json
 import re
-from typing import Literal
 
 from vllm import SamplingParams
+from vllm.config import StructuredOutputsConfig
 from vllm.exceptions import VLLMValidationError
 from vllm.sampling_params import StructuredOutputsParams, check_json_nesting
 from vllm.v1.structured_output.backend_xgrammar import validate_xgrammar_grammar
 
 from decoding.types import Grammar
 
-BACKEND: Literal["xgrammar"] = "xgrammar"
-
 _PLACE = re.compile(r"^\[[\d:]+\] \S+:\d+: ")
 """The time, and the line in the compiler's own source, with which its errors begin."""
+
+
+def config() -> StructuredOutputsConfig:
+    """One compiler for all grammars: else the first request's would choose it for all the others.
+
+    JSON is compact: where white space is allowed, a model may write nothing else to the end.
+    """
+    return StructuredOutputsConfig(backend="xgrammar", disable_any_whitespace=True)
 
 
 def params(grammar: Grammar) -> StructuredOutputsParams:

@@ -8,7 +8,6 @@ from contextlib import aclosing
 from typing import Any
 
 from vllm import SamplingParams, TokensPrompt
-from vllm.config import StructuredOutputsConfig
 from vllm.engine.arg_utils import AsyncEngineArgs
 from vllm.platforms import current_platform
 from vllm.sampling_params import RequestOutputKind
@@ -202,8 +201,7 @@ def engine_args(settings: Settings) -> AsyncEngineArgs:
         "use_tqdm_on_load": False,
         # A checkpoint may bring sampling defaults; a request's fields are to be the whole truth.
         "generation_config": "vllm",
-        # Else the first request's grammar would choose the compiler for all the others.
-        "structured_outputs_config": StructuredOutputsConfig(backend=grammar.BACKEND),
+        "structured_outputs_config": grammar.config(),
     }
     if not current_platform.is_cpu():
         return AsyncEngineArgs(
