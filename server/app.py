@@ -14,6 +14,7 @@ from server.auth import Authentication, anybody, open_paths
 from server.body_limit import BodyLimit
 from server.config import Settings
 from server.disconnect import CLIENT_CLOSED_REQUEST, Disconnected
+from server.headers import NotedHeaders
 from server.keys import Keys
 from server.observing import Observing
 from server.routes import chat, completions, messages, models, operations, responses, tokens
@@ -43,6 +44,7 @@ def create_app(
     app.add_exception_handler(HTTPException, errors.on_http_error)
     app.add_exception_handler(Disconnected, _on_disconnect)
     app.add_exception_handler(Exception, errors.on_internal_error)
+    app.add_middleware(NotedHeaders)
     _guard(app, settings)
     app.add_middleware(Observing)
     return app

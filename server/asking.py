@@ -7,29 +7,40 @@ whichever API it came by.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from fastapi import Request
+
+from decoding.controls import Control
 from decoding.engine import Policy
-from decoding.policies import Vote
+from decoding.policies import ThinkingConfig, Vote
 from decoding.tool_calls import ToolCalling, ToolReader
 from decoding.types import Grammar, Sampling
+from server.admission import Ticket
 from server.engine.model import Model
+from server.entrance import first_place
+from server.headers import note
 from server.outcome import Events
 from server.schema.chat import ChatRequest
 from server.schema.controls import ControlFields
 from server.schema.messages import for_template
 from server.schema.response_format import Binding
+from server.schema.thinking import longest_thought
 from server.schema.tools import Forced
 from server.state import State
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """count: choices a prompt that there will be for certain; a vote may have more."""
+    """count: choices a prompt that there will be for certain; a vote may have more.
+
+    reduced_from: the thinking budget that it would have had, had the server not been busy.
+    """
 
     prompts: Sequence[Sequence[int]]
     policy: Policy
     sampling: Sampling
     count: int
     control: ControlFields | None = None
+    reduced_from: int | None = None
 
     def events(self, state: State) -> Events:
         return state.programs.run(self.policy, self.prompts, self.sampling, self.count)
@@ -48,8 +59,24 @@ def rendered(state: State, body: ChatRequest, *, add_generation_prompt: bool = T
     )
 
 
-def ask(state: State, body: ChatRequest) -> Asked:
-    """Raises ApiError for what cannot be done."""
+async def ask(request: Request, body: ChatRequest, ticket: Ticket) -> Asked:
+    """What a response may begin with: the first of its places is had.
+
+    Raises ApiError for what cannot be done, and Disconnected where the client leaves the queue.
+    """
+    asked = _resolved(State.of(request), body, ticket)
+    await begin(request, asked, ticket)
+    return asked
+
+
+async def begin(request: Request, asked: Asked, ticket: Ticket) -> None:
+    """Wait for the first place. Raises QueueTimeout, or Disconnected where the client leaves."""
+    if asked.reduced_from is not None:
+        note(request, {"x-bide-brownout": "1"})
+    await first_place(request, ticket)
+
+
+def _resolved(state: State, body: ChatRequest, ticket: Ticket) -> Asked:
     model = state.model(body.model)
     body.refuse_more(state.settings.max_n)
     forced = body.forced()
@@ -62,17 +89,29 @@ def ask(state: State, body: ChatRequest) -> Asked:
     thinking = body.config(
         state.settings, body.completion_limit, sampling.max_tokens, bound=grammar is not None
     )
-    policy = state.programs.admitted(model.policy(thinking, sampling.max_tokens, control))
+    thinking, reduced_from = reduced(state, thinking, control, sampling.max_tokens)
+    policy = model.policy(thinking, sampling.max_tokens, control)
+    policy = state.programs.admitted(policy, ticket)
     if read_calls is not None:
         parallel = body.parallel_tool_calls is not False
         policy = ToolCalling(policy, read_calls, parallel=parallel)
     if body.vote is None:
-        return Asked([prompt], policy, sampling, body.n, fields)
+        return Asked([prompt], policy, sampling, body.n, fields, reduced_from)
     config = body.vote.config(body.n, body.temperature)
     messages = for_template(body.messages)
     verifier = body.vote.verifier(state.settings, messages, state.http)
     vote = Vote(policy, config, body.vote.reader(state.maths, grammar), verifier)
-    return Asked([prompt], vote, sampling, 1, fields)
+    return Asked([prompt], vote, sampling, 1, fields, reduced_from)
+
+
+def reduced(
+    state: State, thinking: ThinkingConfig, control: Control | None, max_tokens: int
+) -> tuple[ThinkingConfig, int | None]:
+    """What is left of `thinking` under the pressure of now, and its budget before if less is."""
+    if state.served.markers is None:
+        return thinking, None
+    most = longest_thought(state.settings, max_tokens)
+    return state.brownout.reduced(thinking, control, state.admission.pressure, most)
 
 
 def _grammar(model: Model, binding: Binding | None) -> Grammar | None:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from fastapi import Request
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
@@ -14,6 +16,12 @@ class Caller:
     admin: bool = False
     requests_per_minute: int | None = None
     concurrency: int | None = None
+
+    @staticmethod
+    def of(request: Request) -> "Caller":
+        caller = getattr(request.state, "caller", ANYBODY)
+        assert isinstance(caller, Caller)
+        return caller
 
 
 ANYBODY = Caller("anybody", admin=True)

@@ -149,6 +149,25 @@ class Engine(BaseModel):
     enable_prefix_caching: bool = Field(True, description="keep the KV blocks of shared prefixes")
 
 
+class Load(BaseModel):
+    """Load"""
+
+    max_queue: int = Field(1024, ge=0, description="requests that wait at once; more get a 429")
+    queue_timeout: float | None = Field(
+        None, gt=0, description="seconds in the queue, then it is a 503; default: no limit"
+    )
+    brownout: float | None = Field(
+        None, ge=0, lt=1, description="share of the queue from which thinking shrinks; default: off"
+    )
+    brownout_floor: int = Field(256, ge=0, description="thinking ceiling at a full queue")
+
+    @model_validator(mode="after")
+    def _brownout_of_a_queue(self) -> Self:
+        if self.brownout is not None and not self.max_queue:
+            raise ValueError("--brownout needs a --max-queue above 0")
+        return self
+
+
 class Thinking(BaseModel):
     """Thinking (budgets are in tokens)"""
 
@@ -171,7 +190,7 @@ class Votes(BaseModel):
     verifiers: dict[str, HttpUrl] = Field({}, description="URLs that votes may be weighed by")
 
 
-class Filed(Listening, Access, Limits, Served, Engine, Thinking, Votes, Logging):
+class Filed(Listening, Access, Limits, Served, Engine, Load, Thinking, Votes, Logging):
     """What a file may set, in the order of the help text."""
 
     model_config = ConfigDict(extra="forbid")

@@ -5,9 +5,14 @@ ApiError
 ├── Unauthenticated     401
 ├── Forbidden           403
 ├── UnknownModel        404
+├── TooManyRequests     429  says when to come again
+│   ├── RateLimited
+│   ├── TooManyAtOnce
+│   └── QueueFull
 ├── InternalError       500
 ├── VerifierUnavailable 502
-└── EngineUnavailable   503
+├── EngineUnavailable   503
+└── QueueTimeout        503  says when to come again
 
 No message says what only the log is for: paths, traces, texts of exceptions that are not ours.
 """
@@ -46,9 +51,17 @@ class ApiError(Exception):
     kind = "server_error"
     headers: Mapping[str, str] = MappingProxyType({})
 
-    def __init__(self, message: str, param: str | None = None, code: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        param: str | None = None,
+        code: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(message)
         self.message, self.param, self.code = message, param, code
+        if headers is not None:
+            self.headers = headers
 
     def body(self) -> dict[str, Any]:
         return {
@@ -90,6 +103,46 @@ class Forbidden(ApiError):
 class UnknownModel(ApiError):
     status = 404
     kind = "invalid_request_error"
+
+
+class TooManyRequests(ApiError):
+    status = 429
+    kind = "requests"
+
+    def __init__(self, message: str, code: str, retry_after: int) -> None:
+        """retry_after: seconds."""
+        message = f"{message}; try again in {retry_after} s"
+        super().__init__(message, code=code, headers={"Retry-After": str(retry_after)})
+
+
+class RateLimited(TooManyRequests):
+    def __init__(self, limit: int, retry_after: int) -> None:
+        message = f"rate limit reached: {limit} requests a minute"
+        super().__init__(message, "rate_limit_exceeded", retry_after)
+
+
+class TooManyAtOnce(TooManyRequests):
+    def __init__(self, limit: int) -> None:
+        message = f"concurrency limit reached: {limit} requests at once"
+        super().__init__(message, "concurrency_limit_exceeded", 1)
+
+
+class QueueFull(TooManyRequests):
+    def __init__(self, queued: int, retry_after: int) -> None:
+        message = f"the server is busy: {queued} requests are waiting already"
+        super().__init__(message, "queue_full", retry_after)
+
+
+class QueueTimeout(ApiError):
+    status = 503
+
+    def __init__(self, waited: float, retry_after: int) -> None:
+        """In seconds."""
+        super().__init__(
+            f"the server is busy: no place in {waited:.3g} s; try again in {retry_after} s",
+            code="queue_timeout",
+            headers={"Retry-After": str(retry_after)},
+        )
 
 
 class InternalError(ApiError):

@@ -8,6 +8,7 @@ from prometheus_client.exposition import generate_latest
 
 from decoding.types import Delta, Election, Event, Final
 from server.admission import Admission
+from server.errors import ApiError
 
 LENGTHS = (0, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768)
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
@@ -66,13 +67,27 @@ class Metrics:
         self.samples = Counter(
             "bide_vote_samples", "Samples of votes, by their fate", ["fate"], registry=registry
         )
+        self.refusals = Counter(
+            "bide_refusals", "Requests refused for want of room", ["reason"], registry=registry
+        )
+        self.queue_seconds = Histogram(
+            "bide_queue_seconds",
+            "From a request's arrival to its first place, or until it had enough of waiting",
+            buckets=SECONDS,
+            registry=registry,
+        )
+        queued = Gauge("bide_requests_queued", "Requests without a place", registry=registry)
+        queued.set_function(lambda: admission.queued)
         running = Gauge("bide_programs_running", "Programs in the engine", registry=registry)
         running.set_function(lambda: admission.running)
         waiting = Gauge("bide_programs_waiting", "Programs waiting", registry=registry)
         waiting.set_function(lambda: admission.waiting)
 
-    def watch(self) -> "Watch":
-        return Watch(self)
+    def watch(self, waited: float) -> "Watch":
+        return Watch(self, waited)
+
+    def refuse(self, refusal: ApiError) -> None:
+        self.refusals.labels(refusal.code).inc()
 
     def see_vote(self, vote: Election) -> None:
         self.votes.labels(vote.stopped_by).inc()
@@ -92,9 +107,9 @@ class Metrics:
 class Watch:
     """Measures one program; an `Observer`."""
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Metrics, waited: float) -> None:
         self._metrics = metrics
-        self._begun = time.perf_counter()
+        self._begun = time.perf_counter() - waited
         self._first: float | None = None
 
     def admitted(self) -> None:

@@ -18,4 +18,5 @@ class Observer(Protocol):
         """It is over: finished, failed, or aborted."""
 
 
-Observe = Callable[[], Observer]
+Observe = Callable[[float], Observer]
+"""Told for how many seconds the program has been waiting already."""

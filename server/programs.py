@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from decoding.engine import Engine, Policy
 from decoding.seeds import derived
 from decoding.types import Event, Final, Sampling
-from server.admission import Admission
+from server.admission import Ticket
 from server.metrics import Metrics
 from server.observer import Observe
 from server.record import current
@@ -17,15 +17,9 @@ Run = AsyncGenerator[Event, None]
 
 
 class Programs:
-    def __init__(
-        self,
-        engine: Engine,
-        admission: Admission,
-        metrics: Metrics,
-        observers: Sequence[Observe] = (),
-    ) -> None:
+    def __init__(self, engine: Engine, metrics: Metrics, observers: Sequence[Observe] = ()) -> None:
         """observers: of each program, beside the metrics."""
-        self._engine, self._admission, self._metrics = engine, admission, metrics
+        self._engine, self._metrics = engine, metrics
         self._observers = (metrics.watch, *observers)
 
     async def run(
@@ -44,7 +38,7 @@ class Programs:
             for i in range(count)
         ]
         # One alone needs no tasks to be merged by, which cost more than all else at each token.
-        merged = _numbered(runs[0]) if count == 1 else _merged(runs)
+        merged = _numbered(runs[0]) if len(runs) == 1 else _merged(runs)
         async with aclosing(merged) as events:
             async for index, event in events:
                 if isinstance(event, Final):
@@ -57,9 +51,9 @@ class Programs:
         if record := current.get():
             record.finals.append(final)
 
-    def admitted(self, policy: Policy) -> Policy:
+    def admitted(self, policy: Policy, ticket: Ticket) -> Policy:
         """`policy`, each run of which takes a place in the engine and is observed."""
-        return Admitted(policy, self._admission, self._observers)
+        return Admitted(policy, ticket, self._observers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +61,16 @@ class Admitted:
     """A policy that keeps one place over all its engine calls; what wraps it takes none."""
 
     inner: Policy
-    admission: Admission
+    ticket: Ticket
     observers: Sequence[Observe]
 
     async def run(
         self, engine: Engine, prompt: Sequence[int], sampling: Sampling
     ) -> AsyncGenerator[Event, None]:
-        observers = [observe() for observe in self.observers]
+        observers = [observe(self.ticket.waited) for observe in self.observers]
         try:
             async with (
-                self.admission.place(),
+                self.ticket.place(),
                 aclosing(self.inner.run(engine, prompt, sampling)) as events,
             ):
                 for observer in observers:

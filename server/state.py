@@ -10,9 +10,11 @@ from fastapi import Request
 
 from decoding.mathematics import Maths
 from server.admission import Admission
+from server.brownout import Brownout
 from server.config import Settings
 from server.engine.model import Model
 from server.errors import UnknownModel
+from server.limits import Limits
 from server.metrics import Metrics
 from server.programs import Programs
 
@@ -24,7 +26,9 @@ if TYPE_CHECKING:
 class State:
     settings: Settings
     served: Model
+    limits: Limits
     admission: Admission
+    brownout: Brownout
     metrics: Metrics
     programs: Programs
     maths: Maths
@@ -43,14 +47,16 @@ class State:
         check_engine: Callable[[], Awaitable[None]],
         tracing: "Tracing | None" = None,
     ) -> "State":
-        admission = Admission(settings.max_num_seqs)
+        admission = Admission(settings.max_num_seqs, settings.max_queue, settings.queue_timeout)
         metrics = Metrics(admission, model.name)
         observers = [tracing.watch] if tracing else []
-        programs = Programs(model.engine, admission, metrics, observers)
+        programs = Programs(model.engine, metrics, observers)
         return cls(
             settings,
             model,
+            Limits(),
             admission,
+            Brownout(settings.brownout, settings.brownout_floor),
             metrics,
             programs,
             Maths(),

@@ -1,6 +1,7 @@
 """OpenTelemetry: a span a request, a span a program in it, and one a phase of the program."""
 
 import asyncio
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -61,18 +62,19 @@ class Tracing:
                 if exchange.status >= 500:
                     span.set_status(Status(StatusCode.ERROR))
 
-    def watch(self) -> "ProgramSpans":
-        return ProgramSpans(self._tracer)
+    def watch(self, waited: float) -> "ProgramSpans":
+        return ProgramSpans(self._tracer, waited)
 
 
 class ProgramSpans:
     """The span of a program, with one child at a time: queue, think, answer."""
 
-    def __init__(self, tracer: trace.Tracer) -> None:
+    def __init__(self, tracer: trace.Tracer, waited: float) -> None:
         self._tracer = tracer
-        self._program = tracer.start_span("program")
+        begun = time.time_ns() - int(waited * 1e9)
+        self._program = tracer.start_span("program", start_time=begun)
         self._within = set_span_in_context(self._program)
-        self._name, self._child = "queue", self._start("queue")
+        self._name, self._child = "queue", self._start("queue", begun)
         self._finished = False
 
     def admitted(self) -> None:
@@ -99,8 +101,8 @@ class ProgramSpans:
             self._child.end()
             self._name, self._child = name, self._start(name)
 
-    def _start(self, name: str) -> Span:
-        return self._tracer.start_span(name, context=self._within)
+    def _start(self, name: str, begun: int | None = None) -> Span:
+        return self._tracer.start_span(name, context=self._within, start_time=begun)
 
 
 def _facts(final: Final) -> dict[str, Any]:

@@ -37,14 +37,16 @@ QUESTIONS = (
 async def vote(state: State, prompt: list[int], samples: int, seed: int) -> tuple[float, int]:
     """Seconds and generated tokens."""
     room = state.served.room(prompt)
-    inner = state.programs.admitted(state.served.policy(BudgetConfig(), room))
-    policy = Vote(inner, VoteConfig(samples, stop="never"), Answers("auto", state.maths))
+    config, answers = VoteConfig(samples, stop="never"), Answers("auto", state.maths)
     began, tokens = time.perf_counter(), 0
     sampling = Sampling(room, seed=seed, chunk_tokens=64)
-    async with aclosing(state.programs.run(policy, [prompt], sampling)) as events:
-        async for _, event in events:
-            if isinstance(event, Final) and event.vote is not None:
-                tokens = event.vote.tokens
+    with state.admission.ticket("benchmark") as ticket:
+        inner = state.programs.admitted(state.served.policy(BudgetConfig(), room), ticket)
+        run = state.programs.run(Vote(inner, config, answers), [prompt], sampling)
+        async with aclosing(run) as events:
+            async for _, event in events:
+                if isinstance(event, Final) and event.vote is not None:
+                    tokens = event.vote.tokens
     return time.perf_counter() - began, tokens
 
 

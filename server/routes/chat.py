@@ -8,6 +8,7 @@ from fastapi.responses import JSONResponse
 from server import sse
 from server.asking import ask
 from server.disconnect import unless_disconnected
+from server.entrance import Entered
 from server.outcome import outcomes
 from server.schema.chat import ChatRequest
 from server.schema.chat_reply import ChatReply, ChatStream
@@ -18,15 +19,16 @@ router = APIRouter(route_class=UnicodeRoute)
 
 
 @router.post("/v1/chat/completions")
-async def create(body: ChatRequest, request: Request) -> Response:
+async def create(body: ChatRequest, request: Request, ticket: Entered) -> Response:
     state = State.of(request)
-    asked = ask(state, body)
+    asked = await ask(request, body, ticket)
     reply = ChatReply(
         uuid.uuid4().hex,
         state.model(body.model).name,
         exclude_reasoning=body.exclude_reasoning,
         logprobs=bool(body.logprobs),
         control=asked.control,
+        reduced_from=asked.reduced_from,
     )
     events = asked.events(state)
     if body.stream:

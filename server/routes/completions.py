@@ -8,6 +8,7 @@ from fastapi.responses import JSONResponse
 from server import sse
 from server.completing import complete
 from server.disconnect import unless_disconnected
+from server.entrance import Entered
 from server.outcome import outcomes
 from server.schema.completions import NAMES, CompletionsRequest
 from server.schema.completions_reply import CompletionReply, CompletionStream, Echo
@@ -19,10 +20,10 @@ router = APIRouter(route_class=UnicodeRoute)
 
 
 @router.post("/v1/completions")
-async def create(body: CompletionsRequest, request: Request) -> Response:
+async def create(body: CompletionsRequest, request: Request, ticket: Entered) -> Response:
     state = State.of(request)
     with naming(NAMES):
-        asked = complete(state, body)
+        asked = await complete(request, body, ticket)
     decode = state.served.codec.decode
     reply = CompletionReply(
         uuid.uuid4().hex,
@@ -34,6 +35,7 @@ async def create(body: CompletionsRequest, request: Request) -> Response:
         logprobs=body.logprobs is not None,
         exclude_reasoning=body.exclude_reasoning,
         control=asked.control,
+        reduced_from=asked.reduced_from,
     )
     events = asked.events(state)
     if body.stream:

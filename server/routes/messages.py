@@ -8,6 +8,7 @@ from fastapi.responses import JSONResponse
 from server import sse
 from server.asking import ask, rendered
 from server.disconnect import unless_disconnected
+from server.entrance import Entered
 from server.outcome import outcomes
 from server.schema.anthropic import CountRequest, MessagesRequest
 from server.schema.anthropic_reply import MessageReply, MessageStream
@@ -19,15 +20,16 @@ router = APIRouter(route_class=UnicodeRoute)
 
 
 @router.post("/v1/messages")
-async def create(body: MessagesRequest, request: Request) -> Response:
+async def create(body: MessagesRequest, request: Request, ticket: Entered) -> Response:
     state = State.of(request)
     with naming(body.names):
-        asked = ask(state, body.as_chat())
+        asked = await ask(request, body.as_chat(), ticket)
     reply = MessageReply(
         uuid.uuid4().hex,
         state.served.name,
         exclude_reasoning=body.exclude_reasoning,
         control=asked.control,
+        reduced_from=asked.reduced_from,
     )
     events = asked.events(state)
     if body.stream:

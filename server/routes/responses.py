@@ -8,6 +8,7 @@ from fastapi.responses import JSONResponse
 from server import sse
 from server.asking import ask
 from server.disconnect import unless_disconnected
+from server.entrance import Entered
 from server.outcome import outcomes
 from server.schema.naming import naming
 from server.schema.responses import NAMES, ResponsesRequest
@@ -19,11 +20,17 @@ router = APIRouter(route_class=UnicodeRoute)
 
 
 @router.post("/v1/responses")
-async def create(body: ResponsesRequest, request: Request) -> Response:
+async def create(body: ResponsesRequest, request: Request, ticket: Entered) -> Response:
     state = State.of(request)
     with naming(NAMES):
-        asked = ask(state, body.as_chat())
-    reply = ResponsesReply(uuid.uuid4().hex, body, state.served.name, asked.control)
+        asked = await ask(request, body.as_chat(), ticket)
+    reply = ResponsesReply(
+        uuid.uuid4().hex,
+        body,
+        state.served.name,
+        control=asked.control,
+        reduced_from=asked.reduced_from,
+    )
     events = asked.events(state)
     if body.stream:
         return sse.stream(events, ResponsesStream(reply))

@@ -21,11 +21,18 @@ class MessageReply:
     """One message in the making."""
 
     def __init__(
-        self, number: str, model: str, *, exclude_reasoning: bool, control: ControlFields | None
+        self,
+        number: str,
+        model: str,
+        *,
+        exclude_reasoning: bool,
+        control: ControlFields | None,
+        reduced_from: int | None,
     ) -> None:
         self._frame = {"id": f"msg_{number}", "type": "message", "role": "assistant"}
         self._frame["model"] = model
-        self.exclude_reasoning, self._control = exclude_reasoning, control
+        self.exclude_reasoning = exclude_reasoning
+        self._control, self._reduced_from = control, reduced_from
 
     def whole(self, outcome: Outcome) -> dict[str, Any]:
         blocks = []
@@ -50,7 +57,8 @@ class MessageReply:
 
     def details(self, final: Final) -> dict[str, Any]:
         """Bide's own."""
-        details = {"thinking": thinking_object(final.thinking, self._control)}
+        thinking = thinking_object(final.thinking, self._control, self._reduced_from)
+        details = {"thinking": thinking}
         return details if final.vote is None else {**details, "vote": vote_object(final.vote)}
 
 

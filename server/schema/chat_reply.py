@@ -33,9 +33,11 @@ class ChatReply:
         exclude_reasoning: bool,
         logprobs: bool = False,
         control: ControlFields | None = None,
+        reduced_from: int | None = None,
     ) -> None:
         self._frame = {"id": f"chatcmpl-{number}", "created": int(time.time()), "model": model}
         self._exclude, self._logprobs, self._control = exclude_reasoning, logprobs, control
+        self._reduced_from = reduced_from
 
     def whole(self, outcomes: Sequence[Outcome]) -> dict[str, Any]:
         return {
@@ -63,7 +65,7 @@ class ChatReply:
 
     def closing(self, index: int, final: Final) -> dict[str, Any]:
         """The last chunk of a choice has the details of its thinking."""
-        details: dict[str, Any] = {"thinking": thinking_object(final.thinking, self._control)}
+        details: dict[str, Any] = {"thinking": self._thinking(final)}
         if final.vote is not None:
             details["vote"] = vote_object(final.vote)
         return self._chunk(index, {}, finish_reason=final.finish, **details)
@@ -101,11 +103,14 @@ class ChatReply:
             },
             "finish_reason": final.finish,
             "logprobs": logprobs_object(outcome.logprobs) if self._logprobs else None,
-            "thinking": thinking_object(final.thinking, self._control),
+            "thinking": self._thinking(final),
         }
         if final.vote is not None:
             choice["vote"] = vote_object(final.vote)
         return choice
+
+    def _thinking(self, final: Final) -> dict[str, Any] | None:
+        return thinking_object(final.thinking, self._control, self._reduced_from)
 
     def _chunk(
         self,

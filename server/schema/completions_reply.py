@@ -37,11 +37,13 @@ class CompletionReply:
         logprobs: bool,
         exclude_reasoning: bool,
         control: ControlFields | None,
+        reduced_from: int | None,
     ) -> None:
         self._frame = {"id": f"cmpl-{number}", "object": "text_completion"}
         self._made = {"created": int(time.time()), "model": model}
         self._count, self._echoes, self._logprobs = count, echoes, logprobs
-        self._exclude, self._control = exclude_reasoning, control
+        self._exclude = exclude_reasoning
+        self._control, self._reduced_from = control, reduced_from
 
     def whole(self, outcomes: Sequence[Outcome]) -> dict[str, Any]:
         choices = [self._choice(index, outcome) for index, outcome in enumerate(outcomes)]
@@ -74,7 +76,7 @@ class CompletionReply:
     def ending(self, final: Final) -> dict[str, Any]:
         if final.thinking is None:
             return {"finish_reason": final.finish}
-        details = thinking_object(final.thinking, self._control)
+        details = thinking_object(final.thinking, self._control, self._reduced_from)
         return {"finish_reason": final.finish, "thinking": details}
 
     def usage(self, finals: Sequence[Final]) -> dict[str, Any]:

@@ -8,8 +8,11 @@ from server.schema.controls import ControlFields
 
 
 def thinking_object(
-    thinking: Thinking | None, control: ControlFields | None = None
+    thinking: Thinking | None,
+    control: ControlFields | None = None,
+    reduced_from: int | None = None,
 ) -> dict[str, Any] | None:
+    """reduced_from: the budget that it would have had, had the server not been busy."""
     if thinking is None:
         return None
     return {
@@ -22,6 +25,7 @@ def thinking_object(
         ],
         "end": thinking.end,
         "budget_tokens": thinking.budget_tokens,
+        "reduced_from": reduced_from,
         "control": control_object(control, thinking.attempts),
     }
 

@@ -18,10 +18,16 @@ class ResponsesReply:
     """One response in the making."""
 
     def __init__(
-        self, number: str, body: ResponsesRequest, model: str, control: ControlFields | None
+        self,
+        number: str,
+        body: ResponsesRequest,
+        model: str,
+        *,
+        control: ControlFields | None,
+        reduced_from: int | None,
     ) -> None:
         self.number, self.exclude_reasoning = number, body.exclude_reasoning
-        self._control = control
+        self._control, self._reduced_from = control, reduced_from
         self._frame = {
             "id": f"resp_{number}",
             "object": "response",
@@ -39,7 +45,8 @@ class ResponsesReply:
 
     def finished(self, items: Sequence[Item], final: Final) -> dict[str, Any]:
         status = status_of(final)
-        details = {"thinking": thinking_object(final.thinking, self._control)}
+        thinking = thinking_object(final.thinking, self._control, self._reduced_from)
+        details = {"thinking": thinking}
         if final.vote is not None:
             details["vote"] = vote_object(final.vote)
         cut = {"reason": "max_output_tokens"} if status == "incomplete" else None

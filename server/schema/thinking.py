@@ -29,6 +29,16 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def longest_thought(settings: Settings, room: int) -> int:
+    """Tokens that a thought without a cap has of the `room` of its completion."""
+    return _under_ceiling(settings, max(0, room - answer_share(room, settings.answer_reserve)))
+
+
+def _under_ceiling(settings: Settings, tokens: int) -> int:
+    ceiling = settings.thinking_ceiling
+    return tokens if ceiling == NO_CAP else min(tokens, ceiling)
+
+
 class ThinkingFields(Strict):
     """Bide's own field, the whole of budget forcing. Anthropic's forms are a part of it."""
 
@@ -169,7 +179,7 @@ class ThinkingAliases(Strict):
         """The cap in tokens, None for none."""
         explicit = self._agree(self._budgets(), "the thinking budget")
         effort = self._agree(self._efforts(), "the effort")
-        most = max(0, room - answer_share(room, settings.answer_reserve))
+        most = longest_thought(settings, room)
         if explicit is None:
             budget = settings.efforts[effort] if effort else settings.thinking_budget  # type: ignore[index]
         elif max_tokens is not None and explicit >= max_tokens:
@@ -179,13 +189,12 @@ class ThinkingAliases(Strict):
             )
         else:
             budget = explicit
+        if budget == NO_CAP:
+            return None if settings.thinking_ceiling == NO_CAP else most
         # A budget beside an explicit max_tokens is taken at its word; else the context bounds it.
-        if budget != NO_CAP and (explicit is None or max_tokens is None):
-            budget = min(budget, most)
-        if settings.thinking_ceiling != NO_CAP:
-            ceiling = settings.thinking_ceiling
-            budget = ceiling if budget == NO_CAP else min(budget, ceiling)
-        return None if budget == NO_CAP else budget
+        if explicit is None or max_tokens is None:
+            return min(budget, most)
+        return _under_ceiling(settings, budget)
 
     def _budgets(self) -> dict[str, int | None]:
         own, router, custom = self.thinking, self.reasoning, self.custom_params

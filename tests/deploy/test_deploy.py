@@ -18,7 +18,7 @@ NAME = re.compile(r"\b(?:up|bide_\w+)\b")
 
 def exposed() -> set[str]:
     """Names of series. A label's first use makes one; until then a family has none."""
-    registry = Metrics(Admission(1), "small").registry
+    registry = Metrics(Admission(1, 1), "small").registry
     suffixes = {
         "counter": ["_total"],
         "gauge": [""],

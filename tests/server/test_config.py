@@ -25,6 +25,11 @@ def test_markers_come_in_pairs() -> None:
         Settings(think_start="<a>")
 
 
+def test_a_brownout_needs_a_queue() -> None:
+    with pytest.raises(ValidationError, match="max-queue above 0"):
+        Settings(brownout=0.5, max_queue=0)
+
+
 def test_a_wrong_flag_is_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

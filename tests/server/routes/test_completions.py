@@ -31,6 +31,12 @@ async def test_a_raw_prompt_is_continued() -> None:
     assert reply.usage.total_tokens == len(ids(PROMPT)) + len(engine.calls[0].produced)
 
 
+async def test_each_prompt_is_answered() -> None:
+    async with served(saying("2<|end|>", "4<|end|>")) as server:
+        reply = await server.openai.completions.create(model="small", prompt=["1+1=", "2+2="])
+    assert [(choice.index, choice.text) for choice in reply.choices] == [(0, "2"), (1, "4")]
+
+
 @pytest.mark.parametrize("stream", [False, True])
 async def test_each_prompt_has_its_own_choices(stream: bool) -> None:
     family = small_family()

@@ -94,6 +94,12 @@ def test_the_ceiling_is_over_all() -> None:
     assert config({"thinking_budget": 70}, settings).budget_tokens == 70
 
 
+def test_a_ceiling_over_a_short_completion_leaves_room_for_the_answer() -> None:
+    settings = Settings(thinking_ceiling=1000, answer_reserve=64)
+    assert config({}, settings, max_tokens=100, room=100).budget_tokens == 50
+    assert config({}, settings, max_tokens=300, room=300).budget_tokens == 300 - 64
+
+
 def test_all_of_budget_forcing() -> None:
     fields = {
         "budget_tokens": 99,
