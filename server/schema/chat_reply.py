@@ -36,8 +36,8 @@ class ChatReply:
         reduced_from: int | None = None,
     ) -> None:
         self._frame = {"id": f"chatcmpl-{number}", "created": int(time.time()), "model": model}
-        self._exclude, self._logprobs, self._control = exclude_reasoning, logprobs, control
-        self._reduced_from = reduced_from
+        self._exclude, self._logprobs = exclude_reasoning, logprobs
+        self._control, self._reduced_from = control, reduced_from
 
     def whole(self, outcomes: Sequence[Outcome]) -> dict[str, Any]:
         return {
