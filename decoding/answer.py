@@ -17,6 +17,7 @@ class Answer:
         self._transcript, self._stop = transcript, stop
         self._turn_ends = tuple(sorted(turn_ends))
         self.finish: Finish = "length"
+        self.stop_text: str | None = None
 
     async def run(self, *, trim: bool) -> AsyncGenerator[Delta, None]:
         """Deltas of content; `finish` says afterwards what ended it."""
@@ -38,6 +39,7 @@ class Answer:
                 if chunk.stop_token is not None:
                     self._transcript.keep((chunk.stop_token,))
                 self.finish = chunk.finish or self.finish
+                self.stop_text = chunk.stop_text
 
 
 def _without_line_breaks(logprobs: tuple[TokenLogprob, ...]) -> tuple[TokenLogprob, ...]:

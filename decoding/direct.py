@@ -26,4 +26,4 @@ class Direct:
             async for delta in deltas:
                 yield delta
         thinking = transcript.thinking(0, "disabled", 0) if self.disabled else None
-        yield transcript.final(answer.finish, thinking)
+        yield transcript.final(answer.finish, thinking, answer.stop_text)

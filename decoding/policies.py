@@ -9,6 +9,7 @@ from decoding.direct import Direct
 from decoding.engine import Codec, Policy
 from decoding.limits import BudgetConfig, BudgetError, answer_share
 from decoding.markers import Markers
+from decoding.scoring import Scoring
 from decoding.vote import Vote, VoteConfig, VoteError
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "VoteError",
     "answer_share",
     "build",
+    "plain",
 ]
 
 
@@ -67,6 +69,11 @@ def build(
     if isinstance(control, RejectionControl):
         return _rejection(budget, control, max_tokens)
     return budget
+
+
+def plain(turn_ends: frozenset[int], *, scores: bool) -> Policy:
+    """The policy for a raw prompt. scores: whether it is to be scored, for one token at most."""
+    return Scoring(turn_ends) if scores else Direct(turn_ends)
 
 
 def _rejection(budget: Budget, control: RejectionControl, max_tokens: int) -> Rejection:

@@ -40,6 +40,7 @@ class Thought:
     probes: list[Probe] = field(default_factory=list)
     finish: Finish = "length"
     """What ended the answer after it."""
+    stop_text: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +154,7 @@ class Thinker:
         async with aclosing(answer.run(trim=prefix is None)) as deltas:
             async for delta in deltas:
                 yield delta
-        thought.finish = answer.finish
+        thought.finish, thought.stop_text = answer.finish, answer.stop_text
 
     def final(self, transcript: Transcript, thought: Thought) -> Final:
         capped = self.config.budget_tokens is not None or thought.end == "budget"
@@ -163,7 +164,7 @@ class Thinker:
             thought.cap if capped else None,
             tuple(thought.probes),
         )
-        return transcript.final(thought.finish, thinking)
+        return transcript.final(thought.finish, thinking, thought.stop_text)
 
     def _cap(self, max_tokens: int) -> int:
         """The budget, or less where `max_tokens` would leave no room for an answer."""

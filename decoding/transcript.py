@@ -55,7 +55,7 @@ class Transcript:
 
         after: ids that follow the completion for this call alone; at_once: each token is wanted
         as soon as it is there; answers: whether it is the answer, which alone is bound by a grammar
-        and told with its log-probabilities.
+        and told with log-probabilities.
         """
         sampling = replace(
             self._sampling,
@@ -67,6 +67,7 @@ class Transcript:
             chunk_tokens=1 if at_once else self._sampling.chunk_tokens,
             grammar=self._sampling.grammar if answers else None,
             logprobs=self._sampling.logprobs if answers else None,
+            prompt_logprobs=self._sampling.prompt_logprobs if answers else None,
             on_abort=self._count_unsaid if at_once else self._sampling.on_abort,
         )
         self._calls += 1
@@ -109,7 +110,9 @@ class Transcript:
         self.completion.extend(token_ids)
         return injection
 
-    def final(self, finish: Finish, thinking: Thinking | None) -> Final:
+    def final(
+        self, finish: Finish, thinking: Thinking | None, stop_text: str | None = None
+    ) -> Final:
         injected = sum(len(injection.token_ids) for injection in self.injections)
         usage = Usage(
             prompt=len(self._prompt),
@@ -119,7 +122,7 @@ class Transcript:
             generated=self.generated,
             discarded=self.generated + injected - len(self.completion),
         )
-        return Final(finish, usage, tuple(self.completion), thinking)
+        return Final(finish, usage, tuple(self.completion), thinking, stop_text=stop_text)
 
     def thinking(
         self, waits: int, end: End, budget_tokens: int | None, probes: tuple[Probe, ...] = ()

@@ -52,6 +52,8 @@ class Sampling:
     """Binds the answer alone: a transcript takes it out of all other calls."""
     logprobs: int | None = None
     """Most likely tokens that are told beside each token of the answer; None for no `logprobs`."""
+    prompt_logprobs: int | None = None
+    """As many beside each token of the prompt; None for no `prompt_logprobs`."""
     aside: bool = False
     """Whether the call is none of the answer's, but asks something of a fork of it."""
     on_abort: Callable[[int], None] | None = field(default=None, compare=False)
@@ -103,9 +105,11 @@ class Chunk:
     """Tokens from the engine. `finish` is set on a call's last chunk alone.
 
     `token_ids` and `text` leave out the token that stopped the call; `stop_token` is that token,
-    None where a stop string or the length ended it. `confidences`, if asked for, are one a token:
-    minus the mean log-probability of the most likely ones, in nats; the surer, the higher.
-    `logprobs`, if asked for, are one a token.
+    None where a stop string, which is `stop_text`, or the length ended it. `confidences`, if asked
+    for, are one a token: minus the mean log-probability of the most likely ones, in nats; the
+    surer, the higher.
+    `logprobs`, if asked for, are one a token. So are `prompt_logprobs`, which come with a call's
+    first chunk, but for the prompt's first token, which follows nothing.
     """
 
     token_ids: tuple[int, ...]
@@ -114,6 +118,8 @@ class Chunk:
     stop_token: int | None = None
     confidences: tuple[float, ...] = ()
     logprobs: tuple[TokenLogprob, ...] = ()
+    stop_text: str | None = None
+    prompt_logprobs: tuple[TokenLogprob, ...] = ()
 
     @property
     def generated(self) -> int:
@@ -192,6 +198,14 @@ class Delta:
 
 
 @dataclass(frozen=True, slots=True)
+class Score:
+    """How likely the model finds each token of the prompt, from the second on."""
+
+    logprobs: tuple[TokenLogprob, ...]
+    choice: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Ballot:
     """A sample of a vote has finished. `answer` is None for an abstention."""
 
@@ -224,7 +238,10 @@ class Election:
 
 @dataclass(frozen=True, slots=True)
 class Final:
-    """The last event of an answer. `token_ids` is the whole completion, markers included."""
+    """The last event of an answer. `token_ids` is the whole completion, markers included.
+
+    stop_text: the one of the request's texts that ended it, if one did.
+    """
 
     finish: Finish
     usage: Usage
@@ -232,6 +249,7 @@ class Final:
     thinking: Thinking | None = None
     vote: Election | None = None
     choice: int = 0
+    stop_text: str | None = None
 
 
-Event = Delta | Ballot | Final
+Event = Score | Delta | Ballot | Final

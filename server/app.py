@@ -17,7 +17,7 @@ from server.disconnect import CLIENT_CLOSED_REQUEST, Disconnected
 from server.headers import NotedHeaders
 from server.keys import Keys
 from server.observing import Observing
-from server.routes import chat, models, operations
+from server.routes import chat, completions, messages, models, operations, responses, tokens
 from server.state import State
 
 
@@ -36,8 +36,8 @@ def create_app(
             yield
 
     app = FastAPI(title="Bide", lifespan=lifespan)
-    for router in (chat.router, models.router, operations.router):
-        app.include_router(router)
+    for api in (chat, completions, responses, messages, tokens, models, operations):
+        app.include_router(api.router)
     app.add_exception_handler(errors.ApiError, errors.on_api_error)
     app.add_exception_handler(MathsUnavailable, errors.on_maths_unavailable)
     app.add_exception_handler(RequestValidationError, errors.on_invalid_body)

@@ -30,12 +30,12 @@ from server.state import State
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """count: choices that there will be for certain; a vote may have more.
+    """count: choices a prompt that there will be for certain; a vote may have more.
 
     reduced_from: the thinking budget that it would have had, had the server not been busy.
     """
 
-    prompt: Sequence[int]
+    prompts: Sequence[Sequence[int]]
     policy: Policy
     sampling: Sampling
     count: int
@@ -43,7 +43,20 @@ class Asked:
     reduced_from: int | None = None
 
     def events(self, state: State) -> Events:
-        return state.programs.run(self.policy, self.prompt, self.sampling, self.count)
+        return state.programs.run(self.policy, self.prompts, self.sampling, self.count)
+
+
+def rendered(state: State, body: ChatRequest, *, add_generation_prompt: bool = True) -> list[int]:
+    """The prompt, however long it is. Raises InvalidRequest for what cannot be said in one."""
+    fields = body.control(body.temperature)
+    return state.model(body.model).render(
+        for_template(body.messages),
+        thinking=body.thinks,
+        template_arguments=body.template_arguments,
+        control=fields.config() if fields else None,
+        tools=body.offered,
+        add_generation_prompt=add_generation_prompt,
+    )
 
 
 async def ask(request: Request, body: ChatRequest, ticket: Ticket) -> Asked:
@@ -52,53 +65,53 @@ async def ask(request: Request, body: ChatRequest, ticket: Ticket) -> Asked:
     Raises ApiError for what cannot be done, and Disconnected where the client leaves the queue.
     """
     asked = _resolved(State.of(request), body, ticket)
+    await begin(request, asked, ticket)
+    return asked
+
+
+async def begin(request: Request, asked: Asked, ticket: Ticket) -> None:
+    """Wait for the first place. Raises QueueTimeout, or Disconnected where the client leaves."""
     if asked.reduced_from is not None:
         note(request, {"x-bide-brownout": "1"})
     await first_place(request, ticket)
-    return asked
 
 
 def _resolved(state: State, body: ChatRequest, ticket: Ticket) -> Asked:
     model = state.model(body.model)
     body.refuse_more(state.settings.max_n)
-    messages = for_template(body.messages)
-    fields = body.control(body.temperature)
-    control = fields.config() if fields else None
     forced = body.forced()
     grammar = _grammar(model, body.binding(forced))
     read_calls = _reader(model, body, forced)
-    prompt = model.render(
-        messages,
-        thinking=body.thinks,
-        template_arguments=body.template_arguments,
-        control=control,
-        tools=body.offered,
-    )
+    prompt = rendered(state, body)
+    fields = body.control(body.temperature)
+    control = fields.config() if fields else None
     sampling = body.sampling(model.room(prompt), model.vocabulary, grammar)
-    thinking, reduced_from = _thinking(state, body, sampling, control)
+    thinking = body.config(
+        state.settings, body.completion_limit, sampling.max_tokens, bound=grammar is not None
+    )
+    thinking, reduced_from = reduced(state, thinking, control, sampling.max_tokens)
     policy = model.policy(thinking, sampling.max_tokens, control)
     policy = state.programs.admitted(policy, ticket)
     if read_calls is not None:
         parallel = body.parallel_tool_calls is not False
         policy = ToolCalling(policy, read_calls, parallel=parallel)
     if body.vote is None:
-        return Asked(prompt, policy, sampling, body.n, fields, reduced_from)
+        return Asked([prompt], policy, sampling, body.n, fields, reduced_from)
     config = body.vote.config(body.n, body.temperature)
+    messages = for_template(body.messages)
     verifier = body.vote.verifier(state.settings, messages, state.http)
     vote = Vote(policy, config, body.vote.reader(state.maths, grammar), verifier)
-    return Asked(prompt, vote, sampling, 1, fields, reduced_from)
+    return Asked([prompt], vote, sampling, 1, fields, reduced_from)
 
 
-def _thinking(
-    state: State, body: ChatRequest, sampling: Sampling, control: Control | None
+def reduced(
+    state: State, thinking: ThinkingConfig, control: Control | None, max_tokens: int
 ) -> tuple[ThinkingConfig, int | None]:
-    """What was asked for, or less while the server is busy; then also the budget it comes from."""
-    bound = sampling.grammar is not None
-    config = body.config(state.settings, body.completion_limit, sampling.max_tokens, bound=bound)
-    if state.model(body.model).markers is None:
-        return config, None
-    most = longest_thought(state.settings, sampling.max_tokens)
-    return state.brownout.reduced(config, control, state.admission.pressure, most)
+    """What is left of `thinking` under the pressure of now, and its budget before if less is."""
+    if state.served.markers is None:
+        return thinking, None
+    most = longest_thought(state.settings, max_tokens)
+    return state.brownout.reduced(thinking, control, state.admission.pressure, most)
 
 
 def _grammar(model: Model, binding: Binding | None) -> Grammar | None:

@@ -206,9 +206,13 @@ async def on_internal_error(request: Request, _: Exception) -> JSONResponse:
 
 
 async def on_invalid_body(request: Request, error: Exception) -> JSONResponse:
-    """What pydantic found, as one sentence on one field."""
     assert isinstance(error, RequestValidationError)
-    first = error.errors()[0]
+    return response(request.scope, invalid_body(error.errors()))
+
+
+def invalid_body(found: Sequence[Any]) -> InvalidRequest:
+    """What pydantic found, as one sentence on one field."""
+    first = found[0]
     field = field_name(first["loc"])
     match first["type"]:
         case "extra_forbidden":
@@ -217,7 +221,7 @@ async def on_invalid_body(request: Request, error: Exception) -> JSONResponse:
             field, message = "body", f"the body is not JSON: {first['ctx']['error']}"
         case _:
             message = f"{field}: {first['msg']}"
-    return response(request.scope, InvalidRequest(message, field))
+    return InvalidRequest(message, field)
 
 
 async def on_http_error(request: Request, error: Exception) -> JSONResponse:

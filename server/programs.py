@@ -23,20 +23,22 @@ class Programs:
         self._observers = (metrics.watch, *observers)
 
     async def run(
-        self, policy: Policy, prompt: Sequence[int], sampling: Sampling, count: int = 1
+        self, policy: Policy, prompts: Sequence[Sequence[int]], sampling: Sampling, count: int = 1
     ) -> AsyncGenerator[tuple[int, Event], None]:
         """Events with the number of their choice; closing the generator aborts them all.
 
-        count: programs to run, each of which numbers its own choices from 0, if it has several.
+        count: programs to run a prompt, each of which numbers its own choices from 0, if it has
+        several. A prompt's programs draw the same whatever other prompts there are.
         """
         runs = [
             policy.run(
                 self._engine, prompt, replace(sampling, seed=derived(sampling.seed, "choice", i))
             )
+            for prompt in prompts
             for i in range(count)
         ]
         # One alone needs no tasks to be merged by, which cost more than all else at each token.
-        merged = _numbered(runs[0]) if count == 1 else _merged(runs)
+        merged = _numbered(runs[0]) if len(runs) == 1 else _merged(runs)
         async with aclosing(merged) as events:
             async for index, event in events:
                 if isinstance(event, Final):

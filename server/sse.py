@@ -1,23 +1,67 @@
 """Server-sent events."""
 
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing, suppress
-from typing import Any
+from typing import Any, Protocol
 
 from fastapi import Request
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from decoding.mathematics import MathsUnavailable
+from decoding.types import Event
 from server.disconnect import Disconnected, unless_disconnected
+from server.errors import ApiError, maths_unavailable
+from server.outcome import Events
 
 DONE = "data: [DONE]\n\n"
 HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 
 
-def event(data: dict[str, Any]) -> str:
+class Telling(Protocol):
+    """How an API tells of a request's events while they come, in server-sent events."""
+
+    def opening(self) -> Iterable[str]: ...
+
+    def see(self, index: int, event: Event) -> Iterable[str]:
+        """index: the event's choice."""
+        ...
+
+    def closing(self) -> Iterable[str]:
+        """After the last event."""
+        ...
+
+    def failed(self, error: ApiError) -> Iterable[str]:
+        """Instead of all the rest. The status line is gone already: an event has to tell it."""
+        ...
+
+
+def event(data: dict[str, Any], name: str | None = None) -> str:
     # Escaped to ASCII: many clients split lines at U+2028 and its like, which a text may hold.
-    return f"data: {json.dumps(data, separators=(',', ':'))}\n\n"
+    line = f"data: {json.dumps(data, separators=(',', ':'))}\n\n"
+    return f"event: {name}\n{line}" if name else line
+
+
+def stream(events: Events, telling: Telling) -> "EventStream":
+    return EventStream(_told(events, telling))
+
+
+async def _told(events: Events, telling: Telling) -> AsyncGenerator[str, None]:
+    for part in telling.opening():
+        yield part
+    try:
+        async with aclosing(events):
+            async for index, each in events:
+                for part in telling.see(index, each):
+                    yield part
+    except (ApiError, MathsUnavailable) as error:
+        known = error if isinstance(error, ApiError) else maths_unavailable(error)
+        for part in telling.failed(known):
+            yield part
+        return
+    for part in telling.closing():
+        yield part
 
 
 class EventStream(StreamingResponse):

@@ -140,7 +140,7 @@ class ScriptedEngine:
         self.called.set()
         chunk: Chunk | None = None
         try:
-            for chunk in self._told(self._chunks(self._whole(call)), sampling.logprobs):
+            for chunk in self._told(self._chunks(self._scored(call)), sampling.logprobs):
                 await asyncio.sleep(0)
                 if stalls and chunk.finish is not None:
                     await asyncio.Event().wait()
@@ -164,9 +164,19 @@ class ScriptedEngine:
             text = self._codec.decode(tokens)
             stops = [text.index(stop) for stop in sampling.stop if stop in text]
             if stops:
-                return Chunk(tuple(tokens), text[: min(stops)], "stop")
+                found = next(stop for stop in sampling.stop if text.find(stop) == min(stops))
+                return Chunk(tuple(tokens), text[: min(stops)], "stop", stop_text=found)
         assert len(tokens) == sampling.max_tokens, "the model has nothing more to say"
         return Chunk(tuple(tokens), text, "length")
+
+    def _scored(self, call: Call) -> Chunk:
+        """All that the model says, with the prompt's log-probabilities if they are wanted."""
+        whole, top = self._whole(call), call.sampling.prompt_logprobs
+        if top is None:
+            return whole
+        prompt = Chunk(call.token_ids[1:], "")
+        (told,) = self._told(iter([prompt]), top)
+        return replace(whole, prompt_logprobs=told.logprobs)
 
     def _told(self, chunks: Iterator[Chunk], top: int | None) -> Iterator[Chunk]:
         """With log-probabilities, if they are wanted: the n-th likeliest token's is -n."""
@@ -186,7 +196,7 @@ class ScriptedEngine:
         tokens, text = whole.token_ids, whole.text
         for size in cycle(self._sizes):
             if size >= len(tokens):
-                yield Chunk(tokens, text, whole.finish, whole.stop_token)
+                yield replace(whole, token_ids=tokens, text=text)
                 return
             length = len(self._codec.decode(tokens[:size]))
             yield Chunk(tokens[:size], text[:length])

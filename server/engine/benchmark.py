@@ -42,7 +42,7 @@ async def vote(state: State, prompt: list[int], samples: int, seed: int) -> tupl
     sampling = Sampling(room, seed=seed, chunk_tokens=64)
     with state.admission.ticket("benchmark") as ticket:
         inner = state.programs.admitted(state.served.policy(BudgetConfig(), room), ticket)
-        run = state.programs.run(Vote(inner, config, answers), prompt, sampling)
+        run = state.programs.run(Vote(inner, config, answers), [prompt], sampling)
         async with aclosing(run) as events:
             async for _, event in events:
                 if isinstance(event, Final) and event.vote is not None:

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 from decoding.controls import Control, instruction
 from decoding.engine import Codec, Engine, Policy
 from decoding.markers import PROFILES, Markers, Profile, custom, detect, resolve
-from decoding.policies import BudgetError, ThinkingConfig, build
+from decoding.policies import BudgetError, ThinkingConfig, build, plain
 from decoding.tool_calls import ToolReader
 from decoding.types import Grammar
 from server.config import Settings
@@ -37,6 +37,7 @@ class Model:
         self.max_model_len = max_model_len
         self.vocabulary = len(tokenizer)
         self.codec: Codec = TokenizerCodec(tokenizer)
+        self._tokenizer = tokenizer
         self._turn_ends = turn_ends
         self._max_prompt = settings.max_prompt_tokens
         self._answer_reserve = settings.answer_reserve
@@ -56,6 +57,7 @@ class Model:
         template_arguments: Mapping[str, Any],
         control: Control | None = None,
         tools: Sequence[Mapping[str, Any]] = (),
+        add_generation_prompt: bool = True,
     ) -> list[int]:
         """Raises InvalidRequest for what the template refuses, or would pass over."""
         self._refuse_unwritten_calls(messages)
@@ -63,8 +65,33 @@ class Model:
         if sentence is not None:
             messages = instructed(messages, sentence)
         return self._renderer.render(
-            messages, thinking=thinking, template_arguments=template_arguments, tools=tools
+            messages,
+            thinking=thinking,
+            template_arguments=template_arguments,
+            tools=tools,
+            add_generation_prompt=add_generation_prompt,
         )
+
+    def encode(self, text: str, *, special_tokens: bool) -> list[int]:
+        """special_tokens: whether to add those that the tokenizer begins or ends a text with."""
+        return list(self._tokenizer.encode(text, add_special_tokens=special_tokens))
+
+    def token_strings(self, token_ids: Sequence[int]) -> list[str]:
+        """As the tokenizer's vocabulary spells them."""
+        return list(self._tokenizer.convert_ids_to_tokens(list(token_ids)))
+
+    def check_tokens(self, token_ids: Sequence[int], field: str) -> None:
+        """Raises InvalidRequest for ids that are not in the vocabulary."""
+        for token in token_ids:
+            if not 0 <= token < self.vocabulary:
+                message = f"{field}: there is no token {token}, only 0 to {self.vocabulary - 1}"
+                raise InvalidRequest(message, field)
+
+    def thinks_in(self, prompt: Sequence[int]) -> bool:
+        """Whether the prompt has opened a thought, and ends there."""
+        if self.markers is None:
+            return False
+        return self.codec.decode(prompt).rstrip().endswith(self.markers.profile.start)
 
     def check_grammar(self, grammar: Grammar, field: str) -> None:
         """Raises InvalidRequest, which names `field`, for what could not bind an answer."""
@@ -111,6 +138,10 @@ class Model:
                 "messages",
             )
         return room
+
+    def continuation(self, *, scores: bool) -> Policy:
+        """Of a raw prompt, about whose thinking nothing is to be done."""
+        return plain(self._turn_ends, scores=scores)
 
     def policy(
         self, thinking: ThinkingConfig, max_tokens: int, control: Control | None = None

@@ -53,20 +53,25 @@ class PromptRenderer:
         thinking: bool,
         template_arguments: Mapping[str, Any],
         tools: Sequence[Mapping[str, Any]] = (),
+        add_generation_prompt: bool = True,
     ) -> list[int]:
-        """Raises InvalidRequest for messages that the template refuses."""
+        """add_generation_prompt: whether the model's turn is begun.
+
+        Raises InvalidRequest for messages that the template refuses.
+        """
         try:
             text = self._tokenizer.apply_chat_template(
                 list(messages),
                 tools=list(tools) or None,
                 tokenize=False,
-                add_generation_prompt=True,
+                add_generation_prompt=add_generation_prompt,
                 enable_thinking=thinking,
                 **template_arguments,
             )
         except (TemplateError, ValueError) as error:
             raise InvalidRequest(f"messages: {error}", "messages") from error
-        return self._codec.encode(self._with_thinking(str(text), thinking))
+        begun = self._with_thinking(str(text), thinking) if add_generation_prompt else str(text)
+        return self._codec.encode(begun)
 
     def _with_thinking(self, text: str, thinking: bool) -> str:
         """Open or close the thinking where the template left that to the model."""

@@ -85,7 +85,7 @@ class VllmEngine:
         try:
             async with aclosing(results):
                 async for result in results:
-                    chunk = self._chunk(result.outputs[0], stops, sampling)
+                    chunk = self._chunk(result, stops, sampling)
                     yield mending.mended(chunk)
         except EngineDeadError as error:
             raise EngineUnavailable("the engine has stopped") from error
@@ -115,8 +115,9 @@ class VllmEngine:
             on_abort(sum(len(result.outputs[0].token_ids) for result in rest if result))
             raise
 
-    def _chunk(self, output: Any, stops: frozenset[int], sampling: Sampling) -> Chunk:
+    def _chunk(self, result: Any, stops: frozenset[int], sampling: Sampling) -> Chunk:
         """vLLM ends `token_ids` with the stop token; here it stands apart."""
+        output = result.outputs[0]
         ids = tuple(output.token_ids)
         if output.finish_reason not in (None, "stop", "length"):
             raise EngineUnavailable(f"the engine ended a call: {output.finish_reason}")
@@ -135,7 +136,17 @@ class VllmEngine:
             else tuple(
                 self._logprob(token, each, told) for token, each in zip(ids, found, strict=False)
             ),
+            output.stop_reason if isinstance(output.stop_reason, str) else None,
+            self._score(result, sampling.prompt_logprobs),
         )
+
+    def _score(self, result: Any, told: int | None) -> tuple[TokenLogprob, ...]:
+        """vLLM tells it with a call's first result alone, with nothing for the first token."""
+        if told is None:
+            return ()
+        prompt, found = result.prompt_token_ids, result.prompt_logprobs or ()
+        pairs = zip(prompt[1:], found[1:], strict=False)
+        return tuple(self._logprob(token, each, told) for token, each in pairs)
 
     def _logprob(self, token: int, found: Mapping[int, Any], told: int) -> TokenLogprob:
         """Of one position; vLLM has the sampled token in it wherever that ranks."""
@@ -169,6 +180,7 @@ class VllmEngine:
             skip_special_tokens=False,
             spaces_between_special_tokens=False,
             logprobs=_positions(sampling),
+            prompt_logprobs=sampling.prompt_logprobs,
             structured_outputs=grammar.params(sampling.grammar) if sampling.grammar else None,
             output_kind=RequestOutputKind.DELTA,
             stream_interval=sampling.chunk_tokens,

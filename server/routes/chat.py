@@ -1,25 +1,21 @@
 """`POST /v1/chat/completions`."""
 
 import uuid
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
-from decoding.mathematics import MathsUnavailable
-from decoding.types import Ballot, Final
 from server import sse
 from server.asking import ask
 from server.disconnect import unless_disconnected
 from server.entrance import Entered
-from server.errors import ApiError, maths_unavailable
-from server.outcome import Events, outcomes
+from server.outcome import outcomes
 from server.schema.chat import ChatRequest
-from server.schema.chat_reply import ChatReply
+from server.schema.chat_reply import ChatReply, ChatStream
 from server.state import State
+from server.unicode import UnicodeRoute
 
-router = APIRouter()
+router = APIRouter(route_class=UnicodeRoute)
 
 
 @router.post("/v1/chat/completions")
@@ -36,38 +32,6 @@ async def create(body: ChatRequest, request: Request, ticket: Entered) -> Respon
     )
     events = asked.events(state)
     if body.stream:
-        return sse.EventStream(
-            _chunks(events, reply, asked.count, include_usage=body.include_usage)
-        )
+        stream = ChatStream(reply, asked.count, include_usage=body.include_usage)
+        return sse.stream(events, stream)
     return JSONResponse(reply.whole(await unless_disconnected(request, outcomes(events))))
-
-
-async def _chunks(
-    events: Events, reply: ChatReply, count: int, *, include_usage: bool
-) -> AsyncGenerator[str, None]:
-    """count: choices that there will be for certain; a vote may have more."""
-    finals: list[Final] = []
-    opened = set(range(count))
-    for index in opened:
-        yield sse.event(reply.opening(index))
-    try:
-        async with aclosing(events):
-            async for index, event in events:
-                if index not in opened:
-                    opened.add(index)
-                    yield sse.event(reply.opening(index))
-                if isinstance(event, Ballot):
-                    yield sse.event(reply.ballot(event))
-                elif isinstance(event, Final):
-                    finals.append(event)
-                    yield sse.event(reply.closing(index, event))
-                elif chunk := reply.delta(index, event):
-                    yield sse.event(chunk)
-    except (ApiError, MathsUnavailable) as error:
-        # The status line is gone already: the error comes as an event, and no [DONE] after it.
-        told = error if isinstance(error, ApiError) else maths_unavailable(error)
-        yield sse.event(told.body())
-        return
-    if include_usage:
-        yield sse.event(reply.usage([final.usage for final in finals]))
-    yield sse.DONE

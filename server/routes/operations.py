@@ -1,4 +1,6 @@
-"""`GET /health` and `GET /metrics`: for those who run the server."""
+"""`GET /health`, `GET /version` and `GET /metrics`: for those who run the server."""
+
+from importlib.metadata import version
 
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -15,6 +17,11 @@ async def health(request: Request) -> dict[str, str]:
     """200 while the engine answers, 503 once it has stopped."""
     await State.of(request).check_engine()
     return {"status": "ok"}
+
+
+@router.get("/version")
+async def read_version() -> dict[str, str]:
+    return {"version": version("bide")}
 
 
 @router.get("/metrics", dependencies=[ADMIN])

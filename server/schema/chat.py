@@ -1,19 +1,18 @@
 """`POST /v1/chat/completions`: what it takes, in OpenAI's shape."""
 
-from typing import Any
+from dataclasses import replace
+from typing import Any, Self
 
-from pydantic import Field, field_validator
+from pydantic import BaseModel, Field
 
 from decoding.types import Grammar, Sampling
 from server.errors import InvalidRequest
 from server.schema.messages import Message
 from server.schema.response_format import Binding, ResponseFormat, StructuredOutputs
+from server.schema.sampling import WHOLE_REPLY_CHUNK, SamplingFields, Stop, stop_texts
 from server.schema.thinking import Strict, ThinkingAliases
 from server.schema.tools import Forced, ToolFields
 from server.schema.vote import VoteFields
-
-WHOLE_REPLY_CHUNK = 64
-"""Tokens a chunk where nobody watches them come: far less work outside the engine."""
 
 
 class StreamOptions(Strict):
@@ -21,7 +20,7 @@ class StreamOptions(Strict):
     include_obfuscation: bool = False
 
 
-class ChatRequest(ThinkingAliases, ToolFields):
+class ChatRequest(ThinkingAliases, SamplingFields, ToolFields):
     """Fields that would change the answer are honoured; those that cannot be are refused."""
 
     messages: list[Message] = Field(min_length=1)
@@ -32,16 +31,7 @@ class ChatRequest(ThinkingAliases, ToolFields):
     vote: VoteFields | None = None
     max_tokens: int | None = Field(None, ge=1)
     max_completion_tokens: int | None = Field(None, ge=1)
-    temperature: float = Field(1.0, ge=0, le=2)
-    top_p: float = Field(1.0, gt=0, le=1)
-    top_k: int = Field(0, ge=-1)
-    min_p: float = Field(0.0, ge=0, le=1)
-    presence_penalty: float = Field(0.0, ge=-2, le=2)
-    frequency_penalty: float = Field(0.0, ge=-2, le=2)
-    repetition_penalty: float = Field(1.0, gt=0, le=2)
-    seed: int | None = Field(None, ge=-(2**63), lt=2**63)
-    stop: str | list[str] | None = None
-    logit_bias: dict[int, float] | None = None
+    stop: Stop = None
     response_format: ResponseFormat | None = None
     structured_outputs: StructuredOutputs | None = None
     logprobs: bool | None = None
@@ -55,13 +45,11 @@ class ChatRequest(ThinkingAliases, ToolFields):
     safety_identifier: str | None = None
     prompt_cache_key: str | None = None
 
-    @field_validator("stop")
     @classmethod
-    def _stops(cls, value: str | list[str] | None) -> str | list[str] | None:
-        stops = [value] if isinstance(value, str) else value or []
-        if len(stops) > 16 or not all(stops):
-            raise ValueError("should be a text or up to 16 texts, none of them empty")
-        return value
+    def like(cls, body: BaseModel, **own: Any) -> Self:
+        """Another API's request: the fields it said under the same names, and `own` ones."""
+        same = body.model_fields_set & cls.model_fields.keys()
+        return cls.model_validate({**{name: getattr(body, name) for name in same}, **own})
 
     @property
     def include_usage(self) -> bool:
@@ -82,12 +70,6 @@ class ChatRequest(ThinkingAliases, ToolFields):
                 "max_completion_tokens",
             )
         return new if new is not None else old
-
-    def refuse_more(self, most: int) -> None:
-        """Raises InvalidRequest for more choices, or more samples of a vote, than the server's."""
-        for field, n in (("n", self.n), ("vote.n", self.vote.n if self.vote else 1)):
-            if n > most:
-                raise InvalidRequest(f"{field}: {n} is more than this server's {most}", field)
 
     def binding(self, forced: Forced | None) -> Binding | None:
         """What the answer must be written in. Raises InvalidRequest where that is two things.
@@ -118,6 +100,12 @@ class ChatRequest(ThinkingAliases, ToolFields):
             return None
         return self.top_logprobs or 0
 
+    def refuse_more(self, most: int) -> None:
+        """Raises InvalidRequest for more choices, or more samples of a vote, than the server's."""
+        for field, n in (("n", self.n), ("vote.n", self.vote.n if self.vote else 1)):
+            if n > most:
+                raise InvalidRequest(f"{field}: {n} is more than this server's {most}", field)
+
     def sampling(self, room: int, vocabulary: int, grammar: Grammar | None = None) -> Sampling:
         """room: tokens that are left of the model's context after the prompt."""
         limit = self.completion_limit
@@ -126,25 +114,9 @@ class ChatRequest(ThinkingAliases, ToolFields):
                 f"max_tokens: {limit} is more than the {room} that the context has left",
                 "max_tokens",
             )
-        for token in self.logit_bias or {}:
-            if not 0 <= token < vocabulary:
-                raise InvalidRequest(
-                    f"logit_bias: there is no token {token}, only 0 to {vocabulary - 1}",
-                    "logit_bias",
-                )
-        stop = (self.stop,) if isinstance(self.stop, str) else tuple(self.stop or ())
-        return Sampling(
-            max_tokens=limit or room,
-            temperature=self.temperature,
-            top_p=self.top_p,
-            top_k=max(0, self.top_k),
-            min_p=self.min_p,
-            presence_penalty=self.presence_penalty,
-            frequency_penalty=self.frequency_penalty,
-            repetition_penalty=self.repetition_penalty,
-            seed=self.seed,
-            logit_bias=self.logit_bias or {},
-            stop=stop,
+        return replace(
+            self.drawing(limit or room, vocabulary),
+            stop=stop_texts(self.stop),
             grammar=grammar,
             logprobs=self.told_logprobs,
             chunk_tokens=1 if self.in_pieces else WHOLE_REPLY_CHUNK,

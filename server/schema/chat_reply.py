@@ -1,10 +1,21 @@
 """`POST /v1/chat/completions`: what it gives, whole or in chunks, in OpenAI's shapes."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from decoding.types import Ballot, Delta, Final, TokenLogprob, ToolCall, ToolCallDelta, Usage
+from decoding.types import (
+    Ballot,
+    Delta,
+    Event,
+    Final,
+    TokenLogprob,
+    ToolCall,
+    ToolCallDelta,
+    Usage,
+)
+from server import sse
+from server.errors import ApiError
 from server.outcome import Outcome
 from server.schema.controls import ControlFields
 from server.schema.details import thinking_object, usage_object, vote_object
@@ -144,3 +155,42 @@ def _tool_call_delta(piece: ToolCallDelta) -> dict[str, Any]:
         "type": "function",
         "function": {"name": piece.name, "arguments": piece.arguments},
     }
+
+
+class ChatStream:
+    """The same response in chunks.
+
+    count: choices that there will be for certain; a vote may have more.
+    """
+
+    def __init__(self, reply: ChatReply, count: int, *, include_usage: bool) -> None:
+        self._reply, self._include_usage = reply, include_usage
+        self._opened = set(range(count))
+        self._finals: list[Final] = []
+
+    def opening(self) -> Iterator[str]:
+        for index in self._opened:
+            yield sse.event(self._reply.opening(index))
+
+    def see(self, index: int, event: Event) -> Iterator[str]:
+        if index not in self._opened:
+            self._opened.add(index)
+            yield sse.event(self._reply.opening(index))
+        if isinstance(event, Ballot):
+            yield sse.event(self._reply.ballot(event))
+        elif isinstance(event, Final):
+            self._finals.append(event)
+            yield sse.event(self._reply.closing(index, event))
+        elif isinstance(event, Delta):
+            chunk = self._reply.delta(index, event)
+            if chunk:
+                yield sse.event(chunk)
+
+    def closing(self) -> Iterator[str]:
+        if self._include_usage:
+            yield sse.event(self._reply.usage([final.usage for final in self._finals]))
+        yield sse.DONE
+
+    def failed(self, error: ApiError) -> Iterator[str]:
+        """No [DONE] comes after it."""
+        yield sse.event(error.body())

@@ -53,17 +53,21 @@ def control_object(control: ControlFields | None, attempts: int | None) -> dict[
     return {**control.model_dump(), **used}
 
 
-def usage_object(usages: Sequence[Usage]) -> dict[str, Any]:
-    """One prompt, and the completions of all choices together."""
-    prompt = usages[0].prompt
+def usage_object(usages: Sequence[Usage], prompt: int | None = None) -> dict[str, Any]:
+    """The completions of all choices together, and `prompt` tokens; by default one prompt's."""
+    prompt = usages[0].prompt if prompt is None else prompt
     completion = sum(usage.completion for usage in usages)
     return {
         "prompt_tokens": prompt,
         "completion_tokens": completion,
         "total_tokens": prompt + completion,
-        "completion_tokens_details": {
-            "reasoning_tokens": sum(usage.reasoning for usage in usages),
-            "injected_tokens": sum(usage.injected for usage in usages),
-            "discarded_tokens": sum(usage.discarded for usage in usages),
-        },
+        "completion_tokens_details": token_details(usages),
+    }
+
+
+def token_details(usages: Sequence[Usage]) -> dict[str, int]:
+    return {
+        "reasoning_tokens": sum(usage.reasoning for usage in usages),
+        "injected_tokens": sum(usage.injected for usage in usages),
+        "discarded_tokens": sum(usage.discarded for usage in usages),
     }

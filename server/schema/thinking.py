@@ -119,6 +119,12 @@ class ThinkingAliases(Strict):
         return self.reasoning is not None and self.reasoning.exclude
 
     @property
+    def speak(self) -> bool:
+        """Whether any of them says something, for APIs whose default is not to think."""
+        claims = (*self._budgets().values(), *self._switches().values(), *self._efforts().values())
+        return any(claim is not None for claim in claims)
+
+    @property
     def thinks(self) -> bool:
         """Whether to think at all. Raises InvalidRequest where fields disagree on it."""
         switches = self._switches()

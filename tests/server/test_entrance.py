@@ -272,3 +272,41 @@ async def test_a_model_that_does_not_think_has_nothing_to_reduce() -> None:
         await first
         assert (await second).status_code == 200
         assert "x-bide-brownout" not in (await second).headers
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/responses", {"input": "How many r?"}),
+        (
+            "/v1/messages",
+            {
+                "messages": [{"role": "user", "content": "How many r?"}],
+                "max_tokens": 1000,
+                "thinking": {"type": "enabled"},
+            },
+        ),
+        (
+            "/v1/completions",
+            {"prompt": "How many r?\n<think>\n", "max_tokens": 1000, "enable_thinking": True},
+        ),
+    ],
+)
+async def test_every_api_comes_in_by_the_same_way(path: str, body: dict[str, Any]) -> None:
+    engine = HeldEngine()
+    busy: dict[str, Any] = {"max_num_seqs": 1, "max_queue": 1, "brownout": 0.5}
+    async with served(engine, **busy, brownout_floor=100) as server:
+        first = asyncio.create_task(server.chat())
+        await until(server, running=1, queued=0)
+        second = asyncio.create_task(server.http.post(path, json=body))
+        await until(server, running=1, queued=1)
+        refused = await server.http.post(path, json=body)
+        engine.go.set()
+        await first
+        reply = await second
+    assert (refused.status_code, reply.status_code) == (429, 200)
+    assert "retry-after" in refused.headers
+    told = reply.json()
+    thought = told["choices"][0]["thinking"] if "choices" in told else told["thinking"]
+    assert thought["budget_tokens"] == 100 < thought["reduced_from"]
+    assert reply.headers["x-bide-brownout"] == "1"

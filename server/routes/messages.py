@@ -1,0 +1,44 @@
+"""`POST /v1/messages` and `POST /v1/messages/count_tokens`."""
+
+import uuid
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+
+from server import sse
+from server.asking import ask, rendered
+from server.disconnect import unless_disconnected
+from server.entrance import Entered
+from server.outcome import outcomes
+from server.schema.anthropic import CountRequest, MessagesRequest
+from server.schema.anthropic_reply import MessageReply, MessageStream
+from server.schema.naming import naming
+from server.state import State
+from server.unicode import UnicodeRoute
+
+router = APIRouter(route_class=UnicodeRoute)
+
+
+@router.post("/v1/messages")
+async def create(body: MessagesRequest, request: Request, ticket: Entered) -> Response:
+    state = State.of(request)
+    with naming(body.names):
+        asked = await ask(request, body.as_chat(), ticket)
+    reply = MessageReply(
+        uuid.uuid4().hex,
+        state.served.name,
+        exclude_reasoning=body.exclude_reasoning,
+        control=asked.control,
+        reduced_from=asked.reduced_from,
+    )
+    events = asked.events(state)
+    if body.stream:
+        return sse.stream(events, MessageStream(reply, len(asked.prompts[0])))
+    (outcome,) = await unless_disconnected(request, outcomes(events))
+    return JSONResponse(reply.whole(outcome))
+
+
+@router.post("/v1/messages/count_tokens")
+async def count_tokens(body: CountRequest, request: Request) -> dict[str, int]:
+    with naming(body.names):
+        return {"input_tokens": len(rendered(State.of(request), body.as_chat()))}

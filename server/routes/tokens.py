@@ -1,0 +1,32 @@
+"""`POST /tokenize` and `POST /detokenize`."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+
+from server.asking import rendered
+from server.schema.tokens import DetokenizeRequest, TokenizeRequest, tokens_object
+from server.state import State
+from server.unicode import UnicodeRoute
+
+router = APIRouter(route_class=UnicodeRoute)
+
+
+@router.post("/tokenize")
+async def tokenize(body: TokenizeRequest, request: Request) -> dict[str, Any]:
+    state = State.of(request)
+    model, chat = state.model(body.model), body.chat()
+    if chat is None:
+        special = body.add_special_tokens is not False
+        tokens = model.encode(body.prompt or "", special_tokens=special)
+    else:
+        tokens = rendered(state, chat, add_generation_prompt=body.add_generation_prompt)
+    strings = model.token_strings(tokens) if body.return_token_strs else None
+    return tokens_object(tokens, strings, model.max_model_len)
+
+
+@router.post("/detokenize")
+async def detokenize(body: DetokenizeRequest, request: Request) -> dict[str, str]:
+    model = State.of(request).model(body.model)
+    model.check_tokens(body.tokens, "tokens")
+    return {"prompt": model.codec.decode(body.tokens)}
