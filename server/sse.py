@@ -37,10 +37,28 @@ class Telling(Protocol):
         ...
 
 
+# Escaped to ASCII: many clients split lines at U+2028 and its like, which a text may hold.
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
 def event(data: dict[str, Any], name: str | None = None) -> str:
-    # Escaped to ASCII: many clients split lines at U+2028 and its like, which a text may hold.
-    line = f"data: {json.dumps(data, separators=(',', ':'))}\n\n"
+    line = f"data: {_encode(data)}\n\n"
     return f"event: {name}\n{line}" if name else line
+
+
+class Frame:
+    """An event of which one part alone changes, and the rest is written but once.
+
+    data: the event, with `SLOT` in the place of that part.
+    """
+
+    SLOT = "\0slot\0"
+
+    def __init__(self, data: dict[str, Any]) -> None:
+        self._before, self._after = event(data).split(_encode(self.SLOT))
+
+    def event(self, part: dict[str, Any]) -> str:
+        return self._before + _encode(part) + self._after
 
 
 def stream(events: Events, telling: Telling) -> "EventStream":

@@ -50,18 +50,19 @@ class ChatReply:
     def opening(self, index: int) -> dict[str, Any]:
         return self._chunk(index, {"role": "assistant", "content": ""})
 
-    def delta(self, index: int, delta: Delta) -> dict[str, Any] | None:
-        """None for a delta that says nothing to this client."""
+    def delta(self, index: int, said: Any, logprobs: Sequence[TokenLogprob] = ()) -> dict[str, Any]:
+        return self._chunk(index, said, logprobs=logprobs)
+
+    def said(self, delta: Delta) -> dict[str, Any]:
+        """What a delta says to this client, which may be nothing."""
         if delta.phase == "reasoning":
             if self._exclude or not delta.text:
-                return None
-            return self._chunk(index, {"reasoning": delta.text, "reasoning_content": delta.text})
+                return {}
+            return {"reasoning": delta.text, "reasoning_content": delta.text}
         said: dict[str, Any] = {"content": delta.text} if delta.text else {}
         if delta.tool_calls:
             said["tool_calls"] = [_tool_call_delta(piece) for piece in delta.tool_calls]
-        if not said and not delta.logprobs:
-            return None
-        return self._chunk(index, said, logprobs=delta.logprobs)
+        return said
 
     def closing(self, index: int, final: Final) -> dict[str, Any]:
         """The last chunk of a choice has the details of its thinking."""
@@ -115,7 +116,7 @@ class ChatReply:
     def _chunk(
         self,
         index: int,
-        delta: dict[str, Any],
+        delta: Any,
         finish_reason: str | None = None,
         logprobs: Sequence[TokenLogprob] = (),
         **more: Any,
@@ -167,6 +168,7 @@ class ChatStream:
         self._reply, self._include_usage = reply, include_usage
         self._opened = set(range(count))
         self._finals: list[Final] = []
+        self._frames: dict[int, sse.Frame] = {}
 
     def opening(self) -> Iterator[str]:
         for index in self._opened:
@@ -182,9 +184,17 @@ class ChatStream:
             self._finals.append(event)
             yield sse.event(self._reply.closing(index, event))
         elif isinstance(event, Delta):
-            chunk = self._reply.delta(index, event)
-            if chunk:
-                yield sse.event(chunk)
+            said = self._reply.said(event)
+            if event.logprobs:
+                yield sse.event(self._reply.delta(index, said, event.logprobs))
+            elif said:
+                yield self._frame(index).event(said)
+
+    def _frame(self, index: int) -> sse.Frame:
+        """Of the chunks that have nothing but a delta, of which there is one a token."""
+        if index not in self._frames:
+            self._frames[index] = sse.Frame(self._reply.delta(index, sse.Frame.SLOT))
+        return self._frames[index]
 
     def closing(self) -> Iterator[str]:
         if self._include_usage:

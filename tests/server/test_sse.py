@@ -4,6 +4,9 @@ import asyncio
 from collections.abc import AsyncGenerator
 from typing import Any
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from server import sse
 
 
@@ -35,3 +38,12 @@ async def test_what_a_stream_does_as_it_ends_is_not_cancelled_when_a_client_leav
         await sse.EventStream(events())(scope, receive, send)
     assert steps == [0, 1, 2, 3, 4]
     assert [message.get("body") for message in sent[1:]] == [b'data: {"a":"\\u2028"}\n\n']
+
+
+@given(st.text(), st.text())
+def test_a_frame_writes_the_events_that_it_stands_for(fixed: str, changing: str) -> None:
+    def data(delta: Any) -> dict[str, Any]:
+        return {"id": fixed, "choices": [{"delta": delta, "logprobs": None}]}
+
+    frame = sse.Frame(data(sse.Frame.SLOT))
+    assert frame.event({"content": changing}) == sse.event(data({"content": changing}))
