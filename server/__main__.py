@@ -1,14 +1,17 @@
 """`python -m server`: serve a checkpoint."""
 
+import asyncio
+import errno
 import gc
 import resource
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import uvloop
 from pydantic_settings import SettingsError
@@ -17,7 +20,14 @@ from server import logs
 from server.command_line import settings_from
 from server.config import GROUPS, Settings
 from server.config_file import written
+from server.engine.preflight import CannotStart, check_checkpoint
 from server.keys import KeysError, read
+
+if TYPE_CHECKING:
+    import uvicorn
+    from fastapi import FastAPI
+
+STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 KEEP_ALIVE = 75
 """Seconds. Longer than clients and proxies keep idle connections, so that it is they who close:
@@ -38,28 +48,23 @@ def main() -> int:
         return 0
     logs.configure(settings.log_level, settings.log_format)
     try:
-        check_model(settings.model)
         check_tracing(settings)
         check_keys(settings.keys)
         allow_files(settings.max_connections)
+        check_checkpoint(settings.model, settings.max_model_len)
         listening = listen(settings.host, settings.port)
-    except (OSError, KeysError) as error:
+        uvloop.run(serve(settings, listening))
+    except (CannotStart, KeysError) as error:
         print(f"bide serve: {error}", file=sys.stderr)
         return 1
-    return uvloop.run(serve(settings, listening))
-
-
-def check_model(model: str) -> None:
-    """A path that is not there is told at once; a name with one slash may be a hub's."""
-    path = Path(model)
-    looks_local = path.is_absolute() or model.startswith(".") or model.count("/") != 1
-    if looks_local and not (path / "config.json").is_file():
-        raise FileNotFoundError(f"--model: there is no checkpoint at {model} (no config.json)")
+    except asyncio.CancelledError:
+        pass  # told to stop before it served
+    return 0
 
 
 def check_tracing(settings: Settings) -> None:
     if settings.otlp_endpoint is not None and find_spec("opentelemetry") is None:
-        raise FileNotFoundError("--otlp-endpoint: it needs pip install 'bide[otel]'")
+        raise CannotStart("--otlp-endpoint: it needs pip install 'bide[otel]'")
 
 
 def check_keys(path: Path | None) -> None:
@@ -73,7 +78,7 @@ def allow_files(connections: int) -> None:
     needed = connections + OTHER_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and needed > hard:
-        raise OSError(
+        raise CannotStart(
             f"--max-connections: {connections} need {needed} open files, "
             f"and this system allows {hard}"
         )
@@ -90,51 +95,77 @@ def listen(host: str, port: int) -> socket.socket:
         listening.bind((host, port))
     except OSError as error:
         listening.close()
-        raise OSError(f"--port: cannot listen on {host}:{port}: {error.strerror}") from error
+        of_host = isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL
+        flag = "--host" if of_host else "--port"
+        raise CannotStart(f"{flag}: cannot listen on {host}:{port}: {error.strerror}") from error
     return listening
 
 
-async def serve(settings: Settings, listening: socket.socket) -> int:
+async def serve(settings: Settings, listening: socket.socket) -> None:
+    """Until a signal comes. Raises CannotStart; CancelledError for a signal before it serves."""
     # Slow imports, after all that can be told without them.
-    import uvicorn
-
     from server.app import create_app
-    from server.connections import ConnectionLimits, limited
-    from server.serving import serving
+    from server.draining import DrainingServer
+    from server.serving import serving, supervised
     from server.state import State
 
-    @asynccontextmanager
-    async def announced() -> AsyncIterator[State]:
-        async with serving(settings) as state:
-            # What starting made, half a million objects, stays: no collection need look at it.
-            gc.collect()
-            gc.freeze()
-            announce(settings, listening)
-            yield state
-
     print(f"starting {settings.name} …", flush=True)
-    config = uvicorn.Config(
-        create_app(settings, announced),
-        http=limited(
-            ConnectionLimits(
-                most=settings.max_connections,
-                head=settings.header_timeout,
-                body=settings.body_timeout,
-                unread=settings.unread_timeout,
-            )
-        ),
+    async with AsyncExitStack() as stack:
+        with cancelled_by_signals():
+            supervisor = await stack.enter_async_context(supervised(settings))
+
+        @asynccontextmanager
+        async def announced() -> AsyncIterator[State]:
+            async with serving(settings, supervisor) as state:
+                # What starting made, half a million objects, stays: no collection need look at it.
+                gc.collect()
+                gc.freeze()
+                announce(settings, listening)
+                yield state
+
+        config = http_config(settings, create_app(settings, announced))
+        server = DrainingServer(config, settings.drain_seconds, supervisor.drain, supervisor.close)
+        await server.serve(sockets=[listening])
+
+
+def http_config(settings: Settings, app: "FastAPI") -> "uvicorn.Config":
+    import uvicorn
+
+    from server.connections import ConnectionLimits, limited
+
+    limits = ConnectionLimits(
+        most=settings.max_connections,
+        head=settings.header_timeout,
+        body=settings.body_timeout,
+        unread=settings.unread_timeout,
+    )
+    return uvicorn.Config(
+        app,
+        http=limited(limits),
         ws="none",
         log_level="warning",
         log_config=None,
         access_log=False,
-        timeout_graceful_shutdown=5,
         timeout_keep_alive=KEEP_ALIVE,
     )
-    # Once stopped, uvicorn raises the signal that stopped it again. By then it is obeyed.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: None)
-    await uvicorn.Server(config).serve(sockets=[listening])
-    return 0
+
+
+@contextmanager
+def cancelled_by_signals() -> Iterator[None]:
+    """A signal to stop cancels the task that is in here; afterwards it does nothing.
+
+    Once the server runs, it sets its own handlers, and obeys.
+    """
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+    for number in STOPPING:
+        loop.add_signal_handler(number, task.cancel)
+    try:
+        yield
+    finally:
+        for number in STOPPING:
+            loop.remove_signal_handler(number)
+            signal.signal(number, lambda *_: None)
 
 
 def announce(settings: Settings, listening: socket.socket) -> None:

@@ -36,6 +36,9 @@ class Listening(BaseModel):
 
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 for any free one")
+    drain_seconds: int = Field(
+        30, ge=0, description="time for running requests to end, once told to stop"
+    )
 
     @property
     def is_local(self) -> bool:

@@ -11,7 +11,7 @@ ApiError
 │   └── QueueFull
 ├── InternalError       500
 ├── VerifierUnavailable 502
-├── EngineUnavailable   503
+├── EngineUnavailable   503  says when to come again
 └── QueueTimeout        503  says when to come again
 
 No message says what only the log is for: paths, traces, texts of exceptions that are not ours.
@@ -154,8 +154,16 @@ class VerifierUnavailable(ApiError):
     status = 502
 
 
+RESTART = 10
+"""Seconds after which to come again, where the engine is gone: about what its start takes."""
+
+
 class EngineUnavailable(ApiError):
     status = 503
+    headers = MappingProxyType({"Retry-After": str(RESTART)})
+
+    def __init__(self, message: str, code: str = "engine_unavailable") -> None:
+        super().__init__(message, code=code)
 
 
 def refusal(status: int, message: str, headers: Mapping[str, str] | None = None) -> InvalidRequest:

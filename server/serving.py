@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from server.config import Settings
 from server.engine.model import Model
+from server.engine.supervisor import Supervisor
 from server.engine.vllm_engine import VllmEngine
 from server.state import State
 
@@ -14,17 +15,25 @@ if TYPE_CHECKING:
 
 
 @asynccontextmanager
-async def serving(settings: Settings) -> AsyncIterator[State]:
-    engine = VllmEngine.start(settings)
+async def supervised(settings: Settings) -> AsyncIterator[Supervisor[VllmEngine]]:
+    """Raises CannotStart."""
+    supervisor = Supervisor(await VllmEngine.start(settings), lambda: VllmEngine.start(settings))
     try:
-        model = Model(engine, engine.tokenizer, engine.turn_ends, engine.max_model_len, settings)
-        state = State.build(settings, model, engine.check, tracing(settings))
-        try:
-            yield state
-        finally:
-            await state.close()
+        yield supervisor
     finally:
-        engine.stop()
+        await supervisor.close()
+
+
+@asynccontextmanager
+async def serving(settings: Settings, supervisor: Supervisor[VllmEngine]) -> AsyncIterator[State]:
+    # Every engine of these settings has the same tokenizer and context.
+    first = supervisor.engine
+    model = Model(supervisor, first.tokenizer, first.turn_ends, first.max_model_len, settings)
+    state = State.build(settings, model, lambda: supervisor.condition, tracing(settings))
+    try:
+        yield state
+    finally:
+        await state.close()
 
 
 def tracing(settings: Settings) -> "Tracing | None":

@@ -1,7 +1,7 @@
 """What a running server has, as the routes see it."""
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from server.admission import Admission
 from server.brownout import Brownout
 from server.config import Settings
 from server.engine.model import Model
+from server.engine.supervisor import Condition
 from server.errors import UnknownModel
 from server.limits import Limits
 from server.metrics import Metrics
@@ -34,8 +35,8 @@ class State:
     maths: Maths
     http: httpx.AsyncClient
     """To ask verifiers."""
-    check_engine: Callable[[], Awaitable[None]]
-    """Raises EngineUnavailable where the engine does not answer."""
+    condition: Callable[[], Condition]
+    """Of the engine."""
     started: int
     tracing: "Tracing | None"
 
@@ -44,7 +45,7 @@ class State:
         cls,
         settings: Settings,
         model: Model,
-        check_engine: Callable[[], Awaitable[None]],
+        condition: Callable[[], Condition],
         tracing: "Tracing | None" = None,
     ) -> "State":
         admission = Admission(settings.max_num_seqs, settings.max_queue, settings.queue_timeout)
@@ -61,7 +62,7 @@ class State:
             programs,
             Maths(),
             httpx.AsyncClient(),
-            check_engine,
+            condition,
             started=int(time.time()),
             tracing=tracing,
         )

@@ -20,8 +20,7 @@ from decoding.policies import BudgetConfig, Vote, VoteConfig
 from decoding.types import Final, Sampling
 from server import logs
 from server.config import Settings
-from server.engine.vllm_engine import VllmEngine
-from server.serving import serving
+from server.serving import serving, supervised
 from server.state import State
 
 QUESTIONS = (
@@ -61,9 +60,8 @@ async def plain(llm: AsyncLLM, prompt: list[int], params: SamplingParams) -> tup
 async def compare(settings: Settings, samples: int, rounds: int) -> list[float]:
     """Of each round, the vote's seconds a token to the engine's; one round first to warm up."""
     ratios = []
-    async with serving(settings) as state:
-        engine, model = state.served.engine, state.served
-        assert isinstance(engine, VllmEngine)
+    async with supervised(settings) as supervisor, serving(settings, supervisor) as state:
+        engine, model = supervisor.engine, state.served
         for number in range(rounds + 1):
             ours, theirs = [0.0, 0], [0.0, 0]
             for question in QUESTIONS:

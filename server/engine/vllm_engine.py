@@ -2,12 +2,18 @@
 
 import asyncio
 import itertools
+import multiprocessing
 import os
+import signal
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
+from multiprocessing.process import BaseProcess
 from typing import Any
 
-from vllm import SamplingParams, TokensPrompt
+import psutil
+import transformers
+from pydantic import ValidationError
+from vllm import ModelRegistry, SamplingParams, TokensPrompt
 from vllm.engine.arg_utils import AsyncEngineArgs
 from vllm.platforms import current_platform
 from vllm.sampling_params import RequestOutputKind
@@ -18,8 +24,10 @@ from decoding.types import Chunk, Grammar, Likely, Sampling, TokenLogprob
 from server.config import Settings
 from server.engine import grammar
 from server.engine.detokenizer import Mending
+from server.engine.leftovers import Leftovers
 from server.engine.pieces import Pieces
 from server.engine.platform import cpu_defaults
+from server.engine.preflight import CannotStart, check_architecture, check_memory, is_folder
 from server.engine.prompt import TokenizerCodec
 from server.errors import EngineUnavailable
 
@@ -37,11 +45,17 @@ CPU_BLOCK = 32
 CPU, 128, would be most of a short thought."""
 
 
+ANSWERS = 60
+"""Seconds within which an engine that has started answers its first question."""
+
+
 class VllmEngine:
     """One engine. `start` within a running event loop; `stop` when done."""
 
-    def __init__(self, llm: AsyncLLM) -> None:
+    def __init__(self, llm: AsyncLLM, processes: Sequence[BaseProcess]) -> None:
         self.llm = llm
+        self._processes = processes
+        self._leftovers = Leftovers(each.pid for each in processes if each.pid)
         self._numbers = itertools.count()
         self.tokenizer: Any = llm.get_tokenizer()
         self._codec = TokenizerCodec(self.tokenizer)
@@ -54,18 +68,46 @@ class VllmEngine:
         self.check_grammar(Grammar("json", "{}"))  # loads the compiler now, not while others wait
 
     @classmethod
-    def start(cls, settings: Settings) -> "VllmEngine":
-        return cls(AsyncLLM.from_engine_args(engine_args(settings)))
-
-    def stop(self) -> None:
-        self.llm.shutdown()
-
-    async def check(self) -> None:
-        """Raises EngineUnavailable where the engine does not answer."""
+    async def start(cls, settings: Settings) -> "VllmEngine":
+        """Raises CannotStart. Cancelling it ends what was started."""
+        before = multiprocessing.active_children()
+        # vLLM waits for its process without letting the event loop run.
+        starting = asyncio.ensure_future(asyncio.to_thread(_started, settings))
         try:
-            await self.llm.check_health()
-        except EngineDeadError as error:
-            raise EngineUnavailable("the engine has stopped") from error
+            llm = await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            while not starting.done():
+                for process in _new(before):
+                    process.kill()
+                await asyncio.wait([starting], timeout=0.1)
+            if starting.exception() is None:
+                await asyncio.to_thread(starting.result().shutdown)
+            raise
+        engine = cls(llm, _new(before))
+        try:
+            # What vLLM asks before its first call, and never again. Were it asked when the engine
+            # dies, the answer would be waited for without end.
+            async with asyncio.timeout(ANSWERS):
+                await llm.get_supported_tasks()
+        except (EngineDeadError, TimeoutError) as error:
+            await engine.stop()
+            raise CannotStart("--model: the engine died as it started") from error
+        except asyncio.CancelledError:
+            await engine.stop()
+            raise
+        return engine
+
+    async def stop(self) -> None:
+        await asyncio.to_thread(self.llm.shutdown)
+        # To calls that wait: vLLM ends the task that would have told them.
+        self.llm.output_processor.propagate_error(EngineDeadError())
+        await asyncio.to_thread(self._leftovers.clear)
+
+    def death(self) -> str | None:
+        if not self.llm.errored:
+            return None
+        ends = [_end(each) for each in self._processes if each.exitcode is not None]
+        return ", ".join(ends) or "its process answers no more"
 
     def check_grammar(self, asked: Grammar) -> None:
         """Raises GrammarError for what the engine could not compile."""
@@ -110,8 +152,11 @@ class VllmEngine:
                 await self.llm.abort(name)
                 await asyncio.wait([pending], timeout=0.01)
             await self.llm.abort(name)
-            rest = [] if pending is None else [pending.result()]
-            rest += [result async for result in results]
+            rest: list[Any] = []
+            with suppress(EngineDeadError):  # its last tokens are lost
+                if pending is not None:
+                    rest.append(pending.result())
+                rest += [result async for result in results]
             on_abort(sum(len(result.outputs[0].token_ids) for result in rest if result))
             raise
 
@@ -187,8 +232,46 @@ class VllmEngine:
         )
 
 
+def _started(settings: Settings) -> AsyncLLM:
+    """Blocks until the engine has started. Raises CannotStart."""
+    if is_folder(settings.model):
+        check_architecture(
+            settings.model, {*ModelRegistry.get_supported_archs(), *dir(transformers)}
+        )
+    try:
+        return AsyncLLM.from_engine_args(engine_args(settings))
+    except CannotStart:
+        raise
+    except Exception as error:  # of many libraries; each means the same here
+        raise CannotStart(f"--model: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    """One line."""
+    if isinstance(error, RuntimeError) and "See root cause above" in str(error):
+        return "the engine did not start; what it said is above"
+    message = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+    return (message.strip().splitlines() or [type(error).__name__])[0]
+
+
+def _new(before: Sequence[BaseProcess]) -> list[BaseProcess]:
+    return [each for each in multiprocessing.active_children() if each not in before]
+
+
+def _end(process: BaseProcess) -> str:
+    status = process.exitcode
+    if status is not None and status < 0:
+        return f"{process.name} was ended by {signal.Signals(-status).name}"
+    return f"{process.name} ended with status {status}"
+
+
 def engine_args(settings: Settings) -> AsyncEngineArgs:
-    """vLLM's arguments; on CPU with defaults found for this machine."""
+    """vLLM's arguments; on CPU with defaults found for this machine.
+
+    Raises CannotStart where the memory is too little.
+    """
+    # A fork would hold the connections of clients open, and a thread's locks shut.
+    os.environ.setdefault("VLLM_WORKER_MULTIPROC_METHOD", "spawn")
     common: dict[str, Any] = {
         "model": settings.model,
         "dtype": settings.dtype,
@@ -211,6 +294,10 @@ def engine_args(settings: Settings) -> AsyncEngineArgs:
             block_size=settings.block_size,
         )
     found = cpu_defaults(settings.kv_cache_gib, settings.threads)
+    if is_folder(settings.model):
+        free = psutil.virtual_memory().available
+        cache, context = found.kv_cache_bytes, settings.max_model_len
+        check_memory(settings.model, settings.dtype, cache, context, free)
     os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", _cores(found.threads))
     return AsyncEngineArgs(
         **common,

@@ -1,22 +1,32 @@
-"""`GET /health`, `GET /version` and `GET /metrics`: for those who run the server."""
+"""`GET /health`, `GET /ready`, `GET /version` and `GET /metrics`: for those who run the server."""
 
 from importlib.metadata import version
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from server.auth import ADMIN
-from server.errors import EngineUnavailable
+from server.errors import RESTART
 from server.state import State
 
 router = APIRouter()
 
 
 @router.get("/health")
-async def health(request: Request) -> dict[str, str]:
-    """200 while the engine answers, 503 once it has stopped."""
-    await State.of(request).check_engine()
+async def health() -> dict[str, str]:
+    """200 while this process answers: one that does not should be replaced."""
     return {"status": "ok"}
+
+
+@router.get("/ready")
+async def ready(request: Request) -> Response:
+    """200 while the engine answers; else 503, and no requests should be sent here."""
+    condition = State.of(request).condition()
+    if condition == "ready":
+        return JSONResponse({"status": condition})
+    headers = {"Retry-After": str(RESTART)}
+    return JSONResponse({"status": condition}, status_code=503, headers=headers)
 
 
 @router.get("/version")
@@ -27,13 +37,5 @@ async def read_version() -> dict[str, str]:
 @router.get("/metrics", dependencies=[ADMIN])
 async def metrics(request: Request) -> Response:
     state = State.of(request)
-    state.metrics.engine_up.set(await _engine_answers(state))
+    state.metrics.engine_up.set(state.condition() in ("ready", "draining"))
     return Response(state.metrics.exposition(), media_type=CONTENT_TYPE_LATEST)
-
-
-async def _engine_answers(state: State) -> bool:
-    try:
-        await state.check_engine()
-    except EngineUnavailable:
-        return False
-    return True

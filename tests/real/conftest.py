@@ -46,14 +46,14 @@ def server() -> Iterator[RealServer]:
     settings = Settings(dtype="float32", port=0, kv_cache_gib=0.5)
     logs.configure(settings.log_level, settings.log_format)
     from server.app import create_app
-    from server.serving import serving
+    from server.serving import serving, supervised
 
     listening = listen(settings.host, settings.port)
     ready: list[RealServer] = []
 
     @asynccontextmanager
     async def kept() -> AsyncIterator[State]:
-        async with serving(settings) as state:
+        async with supervised(settings) as supervisor, serving(settings, supervisor) as state:
             url = f"http://127.0.0.1:{listening.getsockname()[1]}"
             client = OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0)
             ready.append(RealServer(url, client, state, asyncio.get_running_loop()))

@@ -1,6 +1,8 @@
 """`python -m server` as a user starts it: it serves, it stops, and it says what is wrong."""
 
+import json
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -10,6 +12,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+
+from server.config import RELEASED
 
 pytestmark = pytest.mark.real
 
@@ -43,7 +47,7 @@ def test_it_serves_and_stops() -> None:
 
 def failing(*arguments: str) -> tuple[int, str]:
     process = start(arguments)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=180)
     return process.returncode, errors.strip()
 
 
@@ -63,6 +67,37 @@ def test_a_port_in_use() -> None:
             1,
             f"bide serve: --port: cannot listen on 127.0.0.1:{port}: Address already in use",
         )
+
+
+def test_a_host_that_is_none() -> None:
+    status, message = failing("--host", "no.such.host.invalid", "--allow-anonymous")
+    assert status == 1
+    assert message.startswith("bide serve: --host: cannot listen on no.such.host.invalid:8000: ")
+    assert "\n" not in message
+
+
+def test_a_context_that_is_too_long() -> None:
+    assert failing("--max-model-len", "4096") == (
+        1,
+        "bide serve: --max-model-len: 4096 tokens, and the model is made for 2048",
+    )
+
+
+def test_an_architecture_that_the_engine_does_not_know(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(RELEASED, tmp_path / "model"))
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"architectures": ["NoSuchLM"]}))
+    assert failing("--port", "0", "--model", str(folder)) == (
+        1,
+        "bide serve: --model: the engine does not know the architecture NoSuchLM",
+    )
+
+
+def test_a_cache_that_the_memory_does_not_hold() -> None:
+    status, message = failing("--port", "0", "--kv-cache-gib", "100000")
+    assert status == 1
+    assert message.startswith("bide serve: --kv-cache-gib: 100000.00 GiB of KV cache and ")
+    assert "\n" not in message
 
 
 def test_a_flag_out_of_range() -> None:

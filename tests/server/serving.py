@@ -1,6 +1,6 @@
 """A server over a scripted engine, with the small model's tokenizer and template."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -15,6 +15,7 @@ from server.app import create_app
 from server.config import Settings
 from server.engine.model import Model
 from server.engine.prompt import TokenizerCodec
+from server.engine.supervisor import Condition
 from server.state import State
 from tests.scripted import Family, ScriptedEngine, spoken
 from training.tokenizer import build
@@ -48,21 +49,17 @@ class Served:
         return await self.http.post("/v1/chat/completions", json={"messages": messages, **body})
 
 
-async def _alive() -> None:
-    return None
-
-
 @asynccontextmanager
 async def served(
     engine: ScriptedEngine,
-    check: Callable[[], Any] = _alive,
+    condition: Condition = "ready",
     tracing: Any = None,
     **settings: Any,
 ) -> AsyncIterator[Served]:
     chosen = Settings(served_name="small", **settings)
     family = small_family()
     model = Model(engine, small_tokenizer(), family.turn_ends, CONTEXT, chosen)
-    state = State.build(chosen, model, check, tracing)
+    state = State.build(chosen, model, lambda: condition, tracing)
 
     @asynccontextmanager
     async def serving() -> AsyncGenerator[State, None]:

@@ -303,6 +303,10 @@ async def test_an_engine_that_dies_is_a_clean_error() -> None:
         with pytest.raises(APIStatusError) as raised:
             await server.openai.chat.completions.create(model="small", messages=QUESTION)
         assert raised.value.status_code == 503
+        assert raised.value.code == "engine_unavailable"
+        assert int(raised.value.response.headers["retry-after"]) > 0
+        voted = await server.chat(vote={"n": 4, "max_concurrency": 2})
+        assert voted.status_code == 503
         streamed = await server.chat(stream=True)
         assert server.state.admission.running == 0
     last = streamed.text.strip().split("\n\n")[-1]

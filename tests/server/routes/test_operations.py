@@ -1,6 +1,5 @@
 """What operators look at."""
 
-from server.errors import EngineUnavailable
 from tests.server.serving import saying, served
 
 
@@ -15,14 +14,14 @@ async def test_models() -> None:
     assert missing.json()["error"]["code"] == "model_not_found"
 
 
-async def test_health_follows_the_engine() -> None:
-    async def dead() -> None:
-        raise EngineUnavailable("the engine has stopped")
-
-    async with served(saying()) as well, served(saying(), check=dead) as ill:
-        assert (await well.http.get("/health")).status_code == 200
-        response = await ill.http.get("/health")
-    assert (response.status_code, response.json()["error"]["type"]) == (503, "server_error")
+async def test_alive_is_not_ready() -> None:
+    async with served(saying()) as well, served(saying(), condition="restarting") as ill:
+        for server in (well, ill):
+            assert (await server.http.get("/health")).status_code == 200
+        ready, not_ready = [await each.http.get("/ready") for each in (well, ill)]
+    assert (ready.status_code, ready.json()) == (200, {"status": "ready"})
+    assert (not_ready.status_code, not_ready.json()) == (503, {"status": "restarting"})
+    assert int(not_ready.headers["retry-after"]) > 0
 
 
 async def test_metrics_count_tokens_by_phase_and_how_thoughts_ended() -> None:
