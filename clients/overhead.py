@@ -101,11 +101,11 @@ async def compare(
 def asking(
     model: str, at_once: int, length: int, eos_ids: Sequence[int], seed: int
 ) -> Callable[[int], list[dict[str, Any]]]:
-    """Other questions each round, so that no prompt is in a cache already; at least eight of them,
-    so that a single stream is measured more than once."""
+    """Other questions each round, so that few prompts are in a cache already; three a stream, so
+    that most begin while others run, as under a steady load."""
 
     def bodies(number: int) -> list[dict[str, Any]]:
-        asked = questions(max(8, at_once), f"{seed}:overhead:{at_once}:{number}")
+        asked = questions(3 * at_once, f"{seed}:overhead:{at_once}:{number}")
         return [body(model, question, length, eos_ids) for question in asked]
 
     return bodies

@@ -33,7 +33,7 @@ def bide(settings: EngineSettings, port: int) -> list[str]:
         *(sys.executable, "-m", "server", "--port", str(port)),
         *("--model", settings.model, "--served-name", "model"),
         *("--max-num-seqs", str(settings.max_num_seqs), "--block-size", str(settings.block_size)),
-        *("--kv-cache-gib", str(settings.kv_cache_gib)),
+        *("--kv-cache-gib", str(settings.kv_cache_gib), "--log-level", "warning"),
     ]
 
 

@@ -29,7 +29,7 @@ class Admission:
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         """max_queue: requests that may wait for their first place; timeout: seconds for which."""
-        self._places, self._max_queue, self.timeout, self.clock = places, max_queue, timeout, clock
+        self.places, self._max_queue, self.timeout, self.clock = places, max_queue, timeout, clock
         self._turns = Turns[Ticket, asyncio.Future[None]]()
         self.pace = Pace(clock)
         self.running = 0
@@ -39,7 +39,7 @@ class Admission:
     @property
     def free(self) -> int:
         """Places that nobody has, and so nobody waits for."""
-        return self._places - self.running
+        return self.places - self.running
 
     @property
     def pressure(self) -> float:

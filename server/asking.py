@@ -5,7 +5,7 @@ whichever API it came by.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fastapi import Request
 
@@ -17,6 +17,7 @@ from decoding.types import Grammar, Sampling
 from server.admission import Ticket
 from server.engine.model import Model
 from server.entrance import first_place
+from server.gathering import chunk_tokens
 from server.headers import note
 from server.outcome import Events
 from server.schema.chat import ChatRequest
@@ -43,7 +44,11 @@ class Asked:
     reduced_from: int | None = None
 
     def events(self, state: State) -> Events:
-        return state.programs.run(self.policy, self.prompts, self.sampling, self.count)
+        sampling = self.sampling
+        if sampling.chunk_tokens == 1:
+            gathered = chunk_tokens(state.admission, state.settings.max_chunk_tokens)
+            sampling = replace(sampling, chunk_tokens=gathered)
+        return state.programs.run(self.policy, self.prompts, sampling, self.count)
 
 
 def rendered(state: State, body: ChatRequest, *, add_generation_prompt: bool = True) -> list[int]:

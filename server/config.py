@@ -159,6 +159,9 @@ class Load(BaseModel):
     queue_timeout: float | None = Field(
         None, gt=0, description="seconds in the queue, then it is a 503; default: no limit"
     )
+    max_chunk_tokens: int = Field(
+        4, ge=1, description="tokens in a chunk of a stream where the engine is full; 1: always one"
+    )
     brownout: float | None = Field(
         None, ge=0, lt=1, description="share of the queue from which thinking shrinks; default: off"
     )
