@@ -15,6 +15,7 @@ from server.body_limit import BodyLimit
 from server.config import Settings
 from server.disconnect import CLIENT_CLOSED_REQUEST, Disconnected
 from server.headers import NotedHeaders
+from server.hosts import Hosts, answered
 from server.keys import Keys
 from server.observing import Observing
 from server.routes import chat, completions, messages, models, operations, responses, tokens
@@ -53,8 +54,9 @@ def create_app(
 def _guard(app: FastAPI, settings: Settings) -> None:
     """The last to be added is the first to be asked.
 
-    CORS before the key, because browsers ask without one whether they may ask, and must be let
-    read a 401; the key before the body, because a stranger's is not worth its memory.
+    Names before all, because a page under another is to be told nothing; CORS before the key,
+    because browsers ask without one whether they may ask, and must be let read a 401; the key
+    before the body, because a stranger's is not worth its memory.
     """
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
     app.add_middleware(
@@ -71,6 +73,8 @@ def _guard(app: FastAPI, settings: Settings) -> None:
             allow_headers=("*",),
             expose_headers=("Retry-After", "X-Request-ID"),
         )
+    if names := answered(settings):
+        app.add_middleware(Hosts, names=names)
 
 
 async def _on_disconnect(_: Request, __: Exception) -> Response:

@@ -17,8 +17,15 @@ from pydantic_settings import (
 
 from server.config_file import FileSource
 
+NO_CAP = -1
+"""Said instead of tokens: as many as there is room for."""
+
 RELEASED = Path(__file__).parent.parent / "training" / "released" / "bide-mini"
 
+HostName = Annotated[
+    str, Field(pattern=r"^([^\s/*:]+|\[?[0-9A-Fa-f.:]*:[0-9A-Fa-f.]*:[0-9A-Fa-f.:]*\]?)$")
+]
+"""Without a port."""
 Origin = Annotated[str, Field(pattern=r"^(\*|https?://[^/*]+)$")]
 Effort = Literal["minimal", "low", "medium", "high", "xhigh", "max"]
 EFFORTS: dict[Effort, int] = {
@@ -59,6 +66,11 @@ class Access(BaseModel):
         False, description="let other machines in without a key, but to no admin route"
     )
     open_metrics: bool = Field(False, description="/metrics needs no key")
+    allowed_hosts: list[HostName] = Field(
+        [],
+        description="names beside this machine's in a request's Host; default: any where keys or "
+        "--allow-anonymous say who may ask, else none",
+    )
     cors_origins: list[Origin] = Field(
         [], description="web pages that may ask, as https://app.example; *: all; default: none"
     )
@@ -177,10 +189,14 @@ class Load(BaseModel):
 class Thinking(BaseModel):
     """Thinking (budgets are in tokens)"""
 
-    thinking_budget: int = Field(-1, ge=-1, description="of requests that say none; -1: no cap")
-    thinking_ceiling: int = Field(-1, ge=-1, description="no request gets more; -1: no ceiling")
+    thinking_budget: int = Field(
+        NO_CAP, ge=NO_CAP, description="of requests that say none; -1: no cap"
+    )
+    thinking_ceiling: int = Field(
+        NO_CAP, ge=NO_CAP, description="no request gets more; -1: no ceiling"
+    )
     answer_reserve: int = Field(64, ge=1, description="tokens kept from a thought with no budget")
-    efforts: dict[Effort, Annotated[int, Field(ge=-1)]] = Field(
+    efforts: dict[Effort, Annotated[int, Field(ge=NO_CAP)]] = Field(
         EFFORTS, description="budget of each effort; those not named keep theirs; -1: no cap"
     )
 

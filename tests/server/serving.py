@@ -56,7 +56,7 @@ async def served(
     tracing: Any = None,
     **settings: Any,
 ) -> AsyncIterator[Served]:
-    chosen = Settings(served_name="small", **settings)
+    chosen = Settings(**{"served_name": "small", "allowed_hosts": ["bide"], **settings})
     family = small_family()
     model = Model(engine, small_tokenizer(), family.turn_ends, CONTEXT, chosen)
     state = State.build(chosen, model, lambda: condition, tracing)

@@ -106,7 +106,7 @@ async def test_a_strangers_body_is_not_read(guarded: Guarded) -> None:
         "method": "POST",
         "path": "/v1/chat/completions",
         "query_string": b"",
-        "headers": [(b"content-type", b"application/json")],
+        "headers": [(b"host", b"bide"), (b"content-type", b"application/json")],
     }
     statuses: list[int] = []
 

@@ -169,7 +169,7 @@ async def test_a_request_behind_another_is_not_idle() -> None:
 async def test_a_refused_clients_body_is_not_waited_for_either() -> None:
     async with listening(body=AT_ONCE) as server:
         client = await server.connect()
-        await client.say(b"POST /v1/nothing HTTP/1.1\r\nHost: b\r\nContent-Length: 9\r\n\r\nabc")
+        await client.say(b"POST /v1/nothing HTTP/1.1\r\nHost: bide\r\nContent-Length: 9\r\n\r\nabc")
         assert await client.answer() == b"HTTP/1.1 404 Not Found"
         assert await client.closed()
 
@@ -177,7 +177,7 @@ async def test_a_refused_clients_body_is_not_waited_for_either() -> None:
 async def test_a_connection_that_goes_idle_late_is_closed_too() -> None:
     async with listening(keep_alive=0.1) as server:
         client = await server.connect()
-        await client.say(b"POST /v1/nothing HTTP/1.1\r\nHost: b\r\nContent-Length: 9\r\n\r\nabc")
+        await client.say(b"POST /v1/nothing HTTP/1.1\r\nHost: bide\r\nContent-Length: 9\r\n\r\nabc")
         assert await client.answer() == b"HTTP/1.1 404 Not Found"
         await client.say(b"defghi")
         assert await client.closed()

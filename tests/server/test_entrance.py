@@ -165,7 +165,7 @@ async def call(server: Served, body: dict[str, Any], gone: asyncio.Event, sent: 
         "path": "/v1/chat/completions",
         "raw_path": b"/v1/chat/completions",
         "query_string": b"",
-        "headers": [(b"content-type", b"application/json")],
+        "headers": [(b"host", b"bide"), (b"content-type", b"application/json")],
     }
     await server.app(scope, receive, send)
 

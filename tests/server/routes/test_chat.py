@@ -341,7 +341,7 @@ async def leave_midway(server: Served, body: dict[str, Any], after_messages: int
         "path": "/v1/chat/completions",
         "raw_path": b"/v1/chat/completions",
         "query_string": b"",
-        "headers": [(b"content-type", b"application/json")],
+        "headers": [(b"host", b"bide"), (b"content-type", b"application/json")],
     }
     async with asyncio.timeout(5):
         await server.app(scope, receive, send)
