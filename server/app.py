@@ -7,6 +7,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.errors import ServerErrorMiddleware
 
 from decoding.mathematics import MathsUnavailable
 from server import errors
@@ -44,9 +45,10 @@ def create_app(
     app.add_exception_handler(RequestValidationError, errors.on_invalid_body)
     app.add_exception_handler(HTTPException, errors.on_http_error)
     app.add_exception_handler(Disconnected, _on_disconnect)
-    app.add_exception_handler(Exception, errors.on_internal_error)
     app.add_middleware(NotedHeaders)
     _guard(app, settings)
+    # Starlette's own stands outside all middleware: its answer would have no id, and be unseen.
+    app.add_middleware(ServerErrorMiddleware, handler=errors.on_internal_error)
     app.add_middleware(Observing)
     return app
 
