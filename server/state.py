@@ -1,5 +1,6 @@
 """What a running server has, as the routes see it."""
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from fastapi import Request
 from decoding.mathematics import Maths
 from server.admission import Admission
 from server.brownout import Brownout
-from server.config import Settings
+from server.config import NO_CAP, Settings
 from server.engine.model import Model
 from server.engine.supervisor import Condition
 from server.errors import UnknownModel
@@ -21,6 +22,8 @@ from server.programs import Programs
 
 if TYPE_CHECKING:
     from server.tracing import Tracing
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,8 @@ class State:
     ) -> "State":
         admission = Admission(settings.max_num_seqs, settings.max_queue, settings.queue_timeout)
         metrics = Metrics(admission, model.name)
+        if model.markers is None:
+            settings = unbounded(settings)
         observers = [tracing.watch] if tracing else []
         programs = Programs(model.engine, metrics, observers)
         return cls(
@@ -88,3 +93,13 @@ class State:
                 "model_not_found",
             )
         return self.served
+
+
+def unbounded(settings: Settings) -> Settings:
+    """For a model without thoughts to bound: else every request would ask it for a bounded one."""
+    bounds = {"thinking_budget": NO_CAP, "thinking_ceiling": NO_CAP}
+    for name in bounds:
+        if getattr(settings, name) != NO_CAP:
+            flag = name.replace("_", "-")
+            log.warning("--%s changes nothing: this model has no thinking markers", flag)
+    return settings.model_copy(update=bounds)

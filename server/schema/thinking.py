@@ -15,11 +15,10 @@ from decoding.policies import (
     ThinkingConfig,
     answer_share,
 )
-from server.config import Settings
+from server.config import NO_CAP, Settings
 from server.errors import InvalidRequest
 from server.schema.controls import AnyControl, RejectionFields
 
-NO_CAP = -1
 Value = TypeVar("Value", bool, int, str)
 
 EffortName = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
