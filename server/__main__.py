@@ -21,6 +21,7 @@ from server.command_line import settings_from
 from server.config import GROUPS, Settings
 from server.config_file import written
 from server.engine.preflight import CannotStart, check_checkpoint
+from server.engine.tools import check_parser
 from server.keys import KeysError, read
 
 if TYPE_CHECKING:
@@ -51,15 +52,23 @@ def main() -> int:
         check_tracing(settings)
         check_keys(settings.keys)
         allow_files(settings.max_connections)
+        check_tool_parser(settings.tool_parser)
         check_checkpoint(settings.model, settings.max_model_len)
         listening = listen(settings.host, settings.port)
         uvloop.run(serve(settings, listening))
-    except (CannotStart, KeysError) as error:
+    except (CannotStart, KeysError, SettingsError) as error:
         print(f"bide serve: {error}", file=sys.stderr)
-        return 1
+        return 2 if isinstance(error, SettingsError) else 1
     except asyncio.CancelledError:
         pass  # told to stop before it served
     return 0
+
+
+def check_tool_parser(name: str) -> None:
+    try:
+        check_parser(name)
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
 
 
 def check_tracing(settings: Settings) -> None:

@@ -20,7 +20,7 @@ answer."""
 def choose_reader(name: str, template: str, tokenizer: Any) -> ReaderOf | None:
     """By the name of the settings; `auto` goes by the template. None where the format is not known.
 
-    Raises ValueError for a name that vLLM does not know.
+    Raises ValueError for a name that is none of vLLM's.
     """
     if name == "none" or (name == "auto" and not _is_hermes(template)):
         return None
@@ -30,6 +30,14 @@ def choose_reader(name: str, template: str, tokenizer: Any) -> ReaderOf | None:
 
     chosen = parser(name)
     return lambda tools, streamed: chosen(tokenizer, tools, streamed)
+
+
+def check_parser(name: str) -> None:
+    """Raises ValueError for a name that is none of vLLM's, whose import takes seconds."""
+    if name not in ("none", "auto", *HERMES):
+        from server.engine.vllm_tools import parser
+
+        parser(name)
 
 
 def _is_hermes(template: str) -> bool:

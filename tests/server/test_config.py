@@ -40,6 +40,25 @@ def test_a_wrong_flag_is_one_line(
     assert capsys.readouterr().err == message
 
 
+def test_an_unknown_tool_parser_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("vllm", exc_type=ImportError)
+    monkeypatch.setattr("sys.argv", ["bide serve", "--tool-parser", "magic"])
+    assert main() == 2
+    message = capsys.readouterr().err
+    assert message.startswith("bide serve: --tool-parser: there is no 'magic', only ")
+    assert message.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "name", ["https://bide.example", "bide.example:8000", "*", "", "10.0.0.1:80"]
+)
+def test_a_host_is_a_name_alone(name: str) -> None:
+    with pytest.raises(ValidationError, match="allowed_hosts"):
+        Settings(allowed_hosts=[name])
+
+
 def test_settings_can_be_printed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
