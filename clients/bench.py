@@ -11,6 +11,7 @@ import sys
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -146,6 +147,8 @@ def table(title: str, summary: dict[str, dict[str, float]]) -> Table:
 
 
 def main() -> int:
+    if sys.argv[1:2] == ["soak"]:
+        return soak(sys.argv[2:])
     options = parser().parse_args()
     if options.json is not None and not options.json.parent.is_dir():
         print(f"bide bench: --json: there is no folder {options.json.parent}", file=sys.stderr)
@@ -192,6 +195,16 @@ def main() -> int:
     return 0
 
 
+def soak(arguments: Sequence[str]) -> int:
+    """It has options of its own, and looks at processes."""
+    if find_spec("psutil") is None:
+        print("bide bench soak: psutil is not installed: pip install psutil", file=sys.stderr)
+        return 1
+    from clients.soak import main
+
+    return main(arguments)
+
+
 async def measured(
     options: argparse.Namespace, parts: Sequence[str], load: Load, progress: Progress
 ) -> dict[str, Any]:
@@ -213,7 +226,8 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="bide bench",
         description="What the server adds to its engine, beside vLLM's own server; and what "
-        "forcing costs. Starts both servers, or loads running ones. Their key: BIDE_API_KEY.",
+        "forcing costs. Starts both servers, or loads running ones. Their key: BIDE_API_KEY. "
+        "`bide bench soak --help`: a load of all kinds, for minutes.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = made.add_argument

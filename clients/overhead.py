@@ -17,8 +17,11 @@ LEVELS = (1, 16, 64)
 
 @dataclass(frozen=True, slots=True)
 class Rival:
+    """pid: of its process, where that is known."""
+
     name: str
     url: str
+    pid: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

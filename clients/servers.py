@@ -19,12 +19,13 @@ PATIENCE = 180
 
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
-    """Of both engines. core: that computes, on CPU; the servers share the others."""
+    """Of both engines. core: that computes, on CPU, unless the environment's
+    VLLM_CPU_OMP_THREADS_BIND says which; the servers share the others."""
 
     model: str
     max_num_seqs: int = 64
     block_size: int = 32
-    kv_cache_gib: int = 1
+    kv_cache_gib: float = 1
     core: int = 0
 
 
@@ -43,7 +44,7 @@ def vllm(settings: EngineSettings, port: int) -> list[str]:
         *(sys.executable, "-W", "ignore", "-m", "vllm.entrypoints.openai.api_server"),
         *("--port", str(port), "--model", settings.model, "--served-model-name", "model"),
         *("--max-num-seqs", str(settings.max_num_seqs), "--block-size", str(settings.block_size)),
-        *("--kv-cache-memory-bytes", str(settings.kv_cache_gib << 30)),
+        *("--kv-cache-memory-bytes", str(int(settings.kv_cache_gib * 2**30))),
         *("--gpu-memory-utilization", "0.1", "--enforce-eager", "--generation-config", "vllm"),
         "--disable-uvicorn-access-log",
     ]
@@ -71,8 +72,8 @@ async def started(
 ) -> AsyncGenerator[Rival, None]:
     port = free_port()
     environment = {
-        **os.environ,
         "VLLM_CPU_OMP_THREADS_BIND": str(settings.core),
+        **os.environ,
         "VLLM_LOGGING_LEVEL": "ERROR",
     }
     process = await asyncio.create_subprocess_exec(
@@ -80,7 +81,7 @@ async def started(
     )
     try:
         await answering(name, f"http://127.0.0.1:{port}/health")
-        yield Rival(name, f"http://127.0.0.1:{port}")
+        yield Rival(name, f"http://127.0.0.1:{port}", process.pid)
     finally:
         if process.returncode is None:
             process.terminate()
