@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import psutil
 
@@ -11,6 +12,11 @@ from clients.wire import BideError
 
 MIB = 1 << 20
 HOUR = 3600.0
+
+Verdict = Literal["flat", "it grows", "measured too short to tell"]
+
+UNSURE = 10
+"""Times the flat bound: an interval that reaches that far has all in it, and says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +35,7 @@ class Growth:
     per_hour: Slope
     per_thousand_requests: Slope
     above_cache: float
-    flat: bool
+    verdict: Verdict
 
 
 def used(pid: int) -> int:
@@ -67,7 +73,7 @@ async def watch(
 def growth(samples: Sequence[Sample], warm_up: float, cache: float, bound: float) -> Growth | None:
     """None for too few samples after the warm-up.
 
-    warm_up: seconds; cache: bytes; bound: MiB an hour that are flat whatever the interval says.
+    warm_up: seconds; cache: bytes; bound: MiB an hour that count as flat.
     """
     warm = [sample for sample in samples if sample.seconds >= warm_up]
     sizes = [sample.used / MIB for sample in warm]
@@ -77,4 +83,11 @@ def growth(samples: Sequence[Sample], warm_up: float, cache: float, bound: float
     except ValueError:
         return None
     middle = sorted(sizes)[len(sizes) // 2] - cache / MIB
-    return Growth(by_time, by_request, middle, by_time.low <= 0 or by_time.value < bound)
+    return Growth(by_time, by_request, middle, verdict(by_time, bound))
+
+
+def verdict(by_time: Slope, bound: float) -> Verdict:
+    """Flat where no growth is certain, or it is below the bound."""
+    if by_time.low > 0 and by_time.value >= bound:
+        return "it grows"
+    return "flat" if by_time.high < UNSURE * bound else "measured too short to tell"

@@ -10,7 +10,7 @@ from clients.asking import CHAT, COMPLETIONS, MESSAGES, RESPONSES, Asking, askin
 from clients.malformed import malformed
 from clients.questions import questions
 
-LEAVING = 0.12
+LEAVING = 0.13
 """Of all requests. Some are answered sooner, so that about one in ten is left midway."""
 
 MALFORMED = 0.05

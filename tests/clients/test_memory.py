@@ -40,25 +40,31 @@ def grown(per_hour: float, bound: float = 30.0) -> Growth:
 
 def test_a_leak_is_found_and_its_size() -> None:
     found = grown(120)
-    assert not found.flat
+    assert found.verdict == "it grows"
     assert found.per_hour.low < 120 < found.per_hour.high
     assert found.per_thousand_requests.value == pytest.approx(120 / 18, rel=0.1)
 
 
 @pytest.mark.parametrize("per_hour", [0.0, -100.0, 20.0])
 def test_noise_and_little_and_less_are_flat(per_hour: float) -> None:
-    assert grown(per_hour).flat
+    assert grown(per_hour).verdict == "flat"
 
 
 def test_what_is_little_is_said() -> None:
-    assert grown(120, bound=200).flat
-    assert not grown(120, bound=100).flat
+    assert grown(120, bound=200).verdict == "flat"
+    assert grown(120, bound=100).verdict == "it grows"
 
 
 def test_what_was_before_the_warm_up_does_not_count() -> None:
     cold = growth(samples(0), 0, 0, 30)
     assert cold is not None
     assert cold.per_hour.value > 60 > grown(0).per_hour.high
+
+
+def test_an_interval_that_has_all_in_it_says_nothing() -> None:
+    found = growth(samples(0, noise=20, count=6), 0, 0, 30)
+    assert found is not None
+    assert found.verdict == "measured too short to tell"
 
 
 def test_the_cache_is_not_the_servers_own() -> None:

@@ -191,7 +191,7 @@ async def test_metrics_that_are_closed_are_said_to_be() -> None:
 
 
 def test_the_table_and_the_verdicts_tell_all() -> None:
-    growth = Growth(Slope(12.0, -3.0, 27.0), Slope(0.5, -0.1, 1.1), 1234.5, flat=True)
+    growth = Growth(Slope(12.0, -3.0, 27.0), Slope(0.5, -0.1, 1.1), 1234.5, "flat")
     found = Soak(LOAD, requests=5, seconds=600, settled=0.3, growth=growth)
     found.fates = {"waits": {"answered": 3, "left": 1}, "wrong type": {"refused": 1}}
     console = Console(file=io.StringIO(), width=100)
