@@ -22,15 +22,18 @@ def choose_reader(name: str, template: str, tokenizer: Any) -> ReaderOf | None:
 
     Raises ValueError for a name that vLLM does not know.
     """
-    if name == "none" or (name == "auto" and not _is_hermes(template)):
-        return None
-    if name in ("auto", *HERMES):
+    if is_hermes(name, template):
         return lambda tools, streamed: HermesReader()
+    if name in ("none", "auto"):
+        return None
     from server.engine.vllm_tools import parser
 
     chosen = parser(name)
     return lambda tools, streamed: chosen(tokenizer, tools, streamed)
 
 
-def _is_hermes(template: str) -> bool:
+def is_hermes(name: str, template: str) -> bool:
+    """Whether calls are written in the format that is read, and can be bound, here."""
+    if name != "auto":
+        return name in HERMES
     return START in template and not any(mark in template for mark in OTHERS_IN_ITS_MARKERS)
