@@ -1,10 +1,11 @@
 """Tool calls as Hermes and Qwen write them: <tool_call>{"name": …, "arguments": …}</tool_call>."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from decoding.tool_calls import Read, call_id
-from decoding.types import ToolCallDelta
+from decoding.types import Grammar, ToolCallDelta
 
 START, END = "<tool_call>", "</tool_call>"
 
@@ -56,6 +57,25 @@ class HermesReader:
         self._calls += 1
         written = json.dumps(arguments, ensure_ascii=False)
         return ToolCallDelta(self._calls - 1, written, call_id(), name)
+
+
+def grammar_of_calls(functions: Mapping[str, Mapping[str, Any]]) -> Grammar:
+    """Any text, in which whatever begins as a call is one of these.
+
+    functions: name to the schema of the parameters.
+    """
+    tags = [
+        {
+            "type": "tag",
+            "begin": f'{START}\n{{"name": {json.dumps(name)}, "arguments": ',
+            # Without a limit a model may write white space to the end.
+            "content": {"type": "json_schema", "json_schema": schema, "max_whitespace_cnt": 1},
+            "end": f"}}\n{END}",
+        }
+        for name, schema in functions.items()
+    ]
+    form = {"type": "triggered_tags", "triggers": [START], "tags": tags}
+    return Grammar("structural_tag", json.dumps({"type": "structural_tag", "format": form}))
 
 
 def _where_a_call_may_begin(text: str) -> int:

@@ -15,10 +15,11 @@ Stop = Literal["all", "unbeatable", "confident"]
 class Grammar:
     """What an answer must be written in, by the names that vLLM gives the kinds.
 
-    value: a JSON schema as JSON, a regular expression, a JSON list of texts, or EBNF.
+    value: a JSON schema as JSON, a regular expression, a JSON list of texts, EBNF, or a structural
+    tag as JSON, which binds parts of a text that is free otherwise.
     """
 
-    kind: Literal["json", "regex", "choice", "grammar"]
+    kind: Literal["json", "regex", "choice", "grammar", "structural_tag"]
     value: str
 
 

@@ -19,6 +19,7 @@ from server.headers import NotedHeaders
 from server.hosts import Hosts, answered
 from server.keys import Keys
 from server.observing import Observing
+from server.openapi import Documented
 from server.routes import chat, completions, messages, models, operations, responses, tokens
 from server.state import State
 
@@ -37,7 +38,7 @@ def create_app(
             app.state.bide = state
             yield
 
-    app = FastAPI(title="Bide", lifespan=lifespan)
+    app = Documented(title="Bide", lifespan=lifespan, asks_for_keys=settings.keys is not None)
     for api in (chat, completions, responses, messages, tokens, models, operations):
         app.include_router(api.router)
     app.add_exception_handler(errors.ApiError, errors.on_api_error)

@@ -85,14 +85,15 @@ def _resolved(state: State, body: ChatRequest, ticket: Ticket) -> Asked:
     model = state.model(body.model)
     body.refuse_more(state.settings.max_n)
     forced = body.forced()
-    grammar = _grammar(model, body.binding(forced))
+    bound = _bound(model, body.binding(forced))
     read_calls = _reader(model, body, forced)
     prompt = rendered(state, body)
     fields = body.control(body.temperature)
     control = fields.config() if fields else None
+    grammar = bound or _strict(model, body)
     sampling = body.sampling(model.room(prompt), model.vocabulary, grammar)
     thinking = body.config(
-        state.settings, body.completion_limit, sampling.max_tokens, bound=grammar is not None
+        state.settings, body.completion_limit, sampling.max_tokens, bound=bound is not None
     )
     thinking, reduced_from = reduced(state, thinking, control, sampling.max_tokens)
     policy = model.policy(thinking, sampling.max_tokens, control)
@@ -105,7 +106,7 @@ def _resolved(state: State, body: ChatRequest, ticket: Ticket) -> Asked:
     config = body.vote.config(body.n, body.temperature)
     messages = for_template(body.messages)
     verifier = body.vote.verifier(state.settings, messages, state.http)
-    vote = Vote(policy, config, body.vote.reader(state.maths, grammar), verifier)
+    vote = Vote(policy, config, body.vote.reader(state.maths, bound), verifier)
     return Asked([prompt], vote, sampling, 1, fields, reduced_from)
 
 
@@ -119,11 +120,18 @@ def reduced(
     return state.brownout.reduced(thinking, control, state.admission.pressure, most)
 
 
-def _grammar(model: Model, binding: Binding | None) -> Grammar | None:
+def _bound(model: Model, binding: Binding | None) -> Grammar | None:
     if binding is None:
         return None
     model.check_grammar(binding.grammar, binding.field)
     return binding.grammar
+
+
+def _strict(model: Model, body: ChatRequest) -> Grammar | None:
+    """What binds calls, and nothing else, of an answer that may make some."""
+    if not body.may_call or not body.strict:
+        return None
+    return model.grammar_of_calls(body.bound_functions, body.strict)
 
 
 def _reader(
@@ -134,5 +142,4 @@ def _reader(
         return forced.reader
     if not body.may_call:
         return None
-    body.refuse_unbound()
     return model.reader_of_calls(body.offered, streamed=body.in_pieces)

@@ -33,6 +33,8 @@ def params(grammar: Grammar) -> StructuredOutputsParams:
             return StructuredOutputsParams(choice=json.loads(grammar.value))
         case "grammar":
             return StructuredOutputsParams(grammar=grammar.value)
+        case "structural_tag":
+            return StructuredOutputsParams(structural_tag=grammar.value)
 
 
 def check(grammar: Grammar) -> None:

@@ -1,17 +1,19 @@
 """A served model: its engine, its tokenizer, its markers, and programs over them."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from decoding.controls import Control, instruction
 from decoding.engine import Codec, Engine, Policy
+from decoding.hermes import grammar_of_calls
 from decoding.markers import PROFILES, Markers, Profile, custom, detect, resolve
 from decoding.policies import BudgetError, ThinkingConfig, build, plain
 from decoding.tool_calls import ToolReader
 from decoding.types import Grammar
 from server.config import Settings
 from server.engine.prompt import PromptRenderer, TokenizerCodec, instructed
-from server.engine.tools import choose_reader
+from server.engine.tools import choose_reader, is_hermes
 from server.errors import InvalidRequest
 
 
@@ -43,6 +45,7 @@ class Model:
         self._answer_reserve = settings.answer_reserve
         self._template = _template_of(tokenizer)
         profile = choose_profile(settings, self.codec, self._template)
+        self._binds_calls = is_hermes(settings.tool_parser, self._template)
         self._reader_of_calls = choose_reader(settings.tool_parser, self._template, tokenizer)
         self.markers: Markers | None = (
             None if profile is None else resolve(profile, self.codec, turn_ends)
@@ -114,6 +117,21 @@ class Model:
             message = "it is not known how this model writes calls: the server's --tool-parser says"
             raise InvalidRequest(f"tools: {message}", "tools")
         return lambda: reader_of(tools, streamed)
+
+    def grammar_of_calls(
+        self, functions: Mapping[str, Mapping[str, Any]], strict: Mapping[str, str]
+    ) -> Grammar:
+        """Binds the arguments of calls that this model may write by itself.
+
+        strict: the fields that ask for it, each with the function's name before it. Raises
+        InvalidRequest, which names one of them, for what could not be bound.
+        """
+        for name, field in strict.items():
+            if not self._binds_calls:
+                message = "this model's calls are bound where tool_choice is required or names one"
+                raise InvalidRequest(f"{field}: {message}", field)
+            self.check_grammar(Grammar("json", json.dumps(functions[name])), field)
+        return grammar_of_calls(functions)
 
     def _refuse_unwritten_calls(self, messages: Sequence[Mapping[str, Any]]) -> None:
         for i, message in enumerate(messages):

@@ -22,10 +22,10 @@ def choose_reader(name: str, template: str, tokenizer: Any) -> ReaderOf | None:
 
     Raises ValueError for a name that is none of vLLM's.
     """
-    if name == "none" or (name == "auto" and not _is_hermes(template)):
-        return None
-    if name in ("auto", *HERMES):
+    if is_hermes(name, template):
         return lambda tools, streamed: HermesReader()
+    if name in ("none", "auto"):
+        return None
     from server.engine.vllm_tools import parser
 
     chosen = parser(name)
@@ -40,5 +40,8 @@ def check_parser(name: str) -> None:
         parser(name)
 
 
-def _is_hermes(template: str) -> bool:
+def is_hermes(name: str, template: str) -> bool:
+    """Whether calls are written in the format that is read, and can be bound, here."""
+    if name != "auto":
+        return name in HERMES
     return START in template and not any(mark in template for mark in OTHERS_IN_ITS_MARKERS)

@@ -5,20 +5,21 @@ import uuid
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
-from server import sse
+from server import openapi, sse
 from server.asking import ask
 from server.disconnect import unless_disconnected
 from server.entrance import Entered
 from server.outcome import outcomes
 from server.schema.chat import ChatRequest
 from server.schema.chat_reply import ChatReply, ChatStream
+from server.schema.replies import Chat
 from server.state import State
 from server.unicode import UnicodeRoute
 
 router = APIRouter(route_class=UnicodeRoute)
 
 
-@router.post("/v1/chat/completions")
+@router.post("/v1/chat/completions", responses=openapi.generation(Chat))
 async def create(body: ChatRequest, request: Request, ticket: Entered) -> Response:
     state = State.of(request)
     asked = await ask(request, body, ticket)

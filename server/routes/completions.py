@@ -5,7 +5,7 @@ import uuid
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
-from server import sse
+from server import openapi, sse
 from server.completing import complete
 from server.disconnect import unless_disconnected
 from server.entrance import Entered
@@ -13,13 +13,14 @@ from server.outcome import outcomes
 from server.schema.completions import NAMES, CompletionsRequest
 from server.schema.completions_reply import CompletionReply, CompletionStream, Echo
 from server.schema.naming import naming
+from server.schema.replies import Completion
 from server.state import State
 from server.unicode import UnicodeRoute
 
 router = APIRouter(route_class=UnicodeRoute)
 
 
-@router.post("/v1/completions")
+@router.post("/v1/completions", responses=openapi.generation(Completion))
 async def create(body: CompletionsRequest, request: Request, ticket: Entered) -> Response:
     state = State.of(request)
     with naming(NAMES):

@@ -5,7 +5,7 @@ import uuid
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
-from server import sse
+from server import openapi, sse
 from server.asking import ask, rendered
 from server.disconnect import unless_disconnected
 from server.entrance import Entered
@@ -13,13 +13,14 @@ from server.outcome import outcomes
 from server.schema.anthropic import CountRequest, MessagesRequest
 from server.schema.anthropic_reply import MessageReply, MessageStream
 from server.schema.naming import naming
+from server.schema.replies import AnthropicError, Message, MessageTokens
 from server.state import State
 from server.unicode import UnicodeRoute
 
 router = APIRouter(route_class=UnicodeRoute)
 
 
-@router.post("/v1/messages")
+@router.post("/v1/messages", responses=openapi.generation(Message, AnthropicError))
 async def create(body: MessagesRequest, request: Request, ticket: Entered) -> Response:
     state = State.of(request)
     with naming(body.names):
@@ -38,7 +39,10 @@ async def create(body: MessagesRequest, request: Request, ticket: Entered) -> Re
     return JSONResponse(reply.whole(outcome))
 
 
-@router.post("/v1/messages/count_tokens")
-async def count_tokens(body: CountRequest, request: Request) -> dict[str, int]:
+@router.post(
+    "/v1/messages/count_tokens",
+    responses=openapi.refusals(*openapi.BODY, *openapi.MODEL, shape=AnthropicError),
+)
+async def count_tokens(body: CountRequest, request: Request) -> MessageTokens:
     with naming(body.names):
         return {"input_tokens": len(rendered(State.of(request), body.as_chat()))}

@@ -1,27 +1,27 @@
 """`GET /v1/models`."""
 
-from typing import Any
-
 from fastapi import APIRouter, Request
 
+from server import openapi
+from server.schema.replies import Model, Models
 from server.state import State
 
 router = APIRouter()
 
 
-@router.get("/v1/models")
-async def list_models(request: Request) -> dict[str, Any]:
+@router.get("/v1/models", responses=openapi.refusals())
+async def list_models(request: Request) -> Models:
     return {"object": "list", "data": [_describe(State.of(request))]}
 
 
-@router.get("/v1/models/{name:path}")
-async def get_model(name: str, request: Request) -> dict[str, Any]:
+@router.get("/v1/models/{name:path}", responses=openapi.refusals(*openapi.MODEL))
+async def get_model(name: str, request: Request) -> Model:
     state = State.of(request)
     state.model(name)
     return _describe(state)
 
 
-def _describe(state: State) -> dict[str, Any]:
+def _describe(state: State) -> Model:
     model = state.served
     return {
         "id": model.name,

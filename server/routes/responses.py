@@ -5,12 +5,13 @@ import uuid
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
-from server import sse
+from server import openapi, sse
 from server.asking import ask
 from server.disconnect import unless_disconnected
 from server.entrance import Entered
 from server.outcome import outcomes
 from server.schema.naming import naming
+from server.schema.replies_responses import ResponseReply
 from server.schema.responses import NAMES, ResponsesRequest
 from server.schema.responses_reply import ResponsesReply, ResponsesStream
 from server.state import State
@@ -19,7 +20,7 @@ from server.unicode import UnicodeRoute
 router = APIRouter(route_class=UnicodeRoute)
 
 
-@router.post("/v1/responses")
+@router.post("/v1/responses", responses=openapi.generation(ResponseReply))
 async def create(body: ResponsesRequest, request: Request, ticket: Entered) -> Response:
     state = State.of(request)
     with naming(NAMES):

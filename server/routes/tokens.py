@@ -1,10 +1,10 @@
 """`POST /tokenize` and `POST /detokenize`."""
 
-from typing import Any
-
 from fastapi import APIRouter, Request
 
+from server import openapi
 from server.asking import rendered
+from server.schema.replies import Prompt, Tokens
 from server.schema.tokens import DetokenizeRequest, TokenizeRequest, tokens_object
 from server.state import State
 from server.unicode import UnicodeRoute
@@ -12,8 +12,8 @@ from server.unicode import UnicodeRoute
 router = APIRouter(route_class=UnicodeRoute)
 
 
-@router.post("/tokenize")
-async def tokenize(body: TokenizeRequest, request: Request) -> dict[str, Any]:
+@router.post("/tokenize", responses=openapi.refusals(*openapi.BODY, *openapi.MODEL))
+async def tokenize(body: TokenizeRequest, request: Request) -> Tokens:
     state = State.of(request)
     model, chat = state.model(body.model), body.chat()
     if chat is None:
@@ -25,8 +25,8 @@ async def tokenize(body: TokenizeRequest, request: Request) -> dict[str, Any]:
     return tokens_object(tokens, strings, model.max_model_len)
 
 
-@router.post("/detokenize")
-async def detokenize(body: DetokenizeRequest, request: Request) -> dict[str, str]:
+@router.post("/detokenize", responses=openapi.refusals(*openapi.BODY, *openapi.MODEL))
+async def detokenize(body: DetokenizeRequest, request: Request) -> Prompt:
     model = State.of(request).model(body.model)
     model.check_tokens(body.tokens, "tokens")
     return {"prompt": model.codec.decode(body.tokens)}

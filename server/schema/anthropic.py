@@ -40,7 +40,9 @@ class Thinking(ThinkingFields):
 class CountRequest(ThinkingAliases):
     """What makes a prompt. It does not think unless it says so, as with Anthropic."""
 
-    messages: list[AnyTurn] = Field(min_length=1)
+    messages: list[AnyTurn] = Field(
+        min_length=1, examples=[[{"role": "user", "content": "How many r in raspberry?"}]]
+    )
     model: str | None = None
     system: TextOr[list[TextBlock]] | None = None
     thinking: Thinking | None = None
@@ -104,7 +106,7 @@ class Metadata(Strict):
 
 
 class MessagesRequest(CountRequest, SamplingFields):
-    max_tokens: int = Field(ge=1)
+    max_tokens: int = Field(ge=1, examples=[400])
     stop_sequences: Annotated[list[Annotated[str, Field(min_length=1)]], Field(max_length=16)] = (
         Field([])
     )

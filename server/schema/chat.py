@@ -23,14 +23,16 @@ class StreamOptions(Strict):
 class ChatRequest(ThinkingAliases, SamplingFields, ToolFields):
     """Fields that would change the answer are honoured; those that cannot be are refused."""
 
-    messages: list[Message] = Field(min_length=1)
+    messages: list[Message] = Field(
+        min_length=1, examples=[[{"role": "user", "content": "How many r in raspberry?"}]]
+    )
     model: str | None = None
     stream: bool = False
     stream_options: StreamOptions | None = None
     n: int = Field(1, ge=1, le=128)
     vote: VoteFields | None = None
-    max_tokens: int | None = Field(None, ge=1)
-    max_completion_tokens: int | None = Field(None, ge=1)
+    max_tokens: int | None = Field(None, ge=1, examples=[400])
+    max_completion_tokens: int | None = Field(None, ge=1, examples=[400])
     stop: Stop = None
     response_format: ResponseFormat | None = None
     structured_outputs: StructuredOutputs | None = None

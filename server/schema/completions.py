@@ -25,7 +25,7 @@ NAMES = {ANY_MESSAGE: "prompt"}
 class CompletionsRequest(ThinkingAliases, SamplingFields):
     """A raw prompt: no template, and no thinking but one that the prompt has opened."""
 
-    prompt: TextOr[Prompts]
+    prompt: TextOr[Prompts] = Field(examples=["<|user|>\nHow many r in raspberry?"])
     model: str | None = None
     max_tokens: int = Field(16, ge=0)
     n: int = Field(1, ge=1, le=128)

@@ -47,10 +47,12 @@ class StreamOptions(Strict):
 class ResponsesRequest(ThinkingAliases, SamplingFields):
     """Nothing of a response is kept: a conversation is said whole, in `input`."""
 
-    input: TextOr[Annotated[list[AnyItem], Field(min_length=1)]]
+    input: TextOr[Annotated[list[AnyItem], Field(min_length=1)]] = Field(
+        examples=["How many r in raspberry?"]
+    )
     model: str | None = None
     instructions: str | None = None
-    max_output_tokens: int | None = Field(None, ge=1)
+    max_output_tokens: int | None = Field(None, ge=1, examples=[400])
     reasoning: Reasoning | None = None
     text: TextFields | None = None
     tools: list[FunctionTool] | None = None
@@ -62,7 +64,7 @@ class ResponsesRequest(ThinkingAliases, SamplingFields):
     # Other values of these would change the answer.
     background: Literal[False] | None = None
     conversation: None = None
-    include: list[str] | None = Field(None, max_length=0)
+    include: list[Literal["reasoning.encrypted_content"]] | None = None
     previous_response_id: None = None
     prompt: None = None
     truncation: Literal["disabled"] | None = None

@@ -12,7 +12,7 @@ WHOLE_REPLY_CHUNK = 64
 
 
 class SamplingFields(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     temperature: float = Field(1.0, ge=0, le=2)
     top_p: float = Field(1.0, gt=0, le=1)
@@ -22,7 +22,7 @@ class SamplingFields(BaseModel):
     frequency_penalty: float = Field(0.0, ge=-2, le=2)
     repetition_penalty: float = Field(1.0, gt=0, le=2)
     seed: int | None = Field(None, ge=-(2**63), lt=2**63)
-    logit_bias: dict[int, float] | None = None
+    logit_bias: dict[Annotated[int, Field(strict=False)], float] | None = None
 
     def drawing(self, max_tokens: int, vocabulary: int) -> Sampling:
         """What these fields say of `max_tokens` tokens.

@@ -1,12 +1,13 @@
 """`POST /tokenize` and `POST /detokenize`: what they take, in vLLM's shapes."""
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from server.errors import InvalidRequest
 from server.schema.chat import ChatRequest
 from server.schema.messages import Message
+from server.schema.replies import Tokens
 from server.schema.thinking import Strict, ThinkingAliases
 from server.schema.tools import Tool
 
@@ -43,9 +44,7 @@ class DetokenizeRequest(Strict):
     model: str | None = None
 
 
-def tokens_object(
-    tokens: list[int], strings: list[str] | None, max_model_len: int
-) -> dict[str, Any]:
+def tokens_object(tokens: list[int], strings: list[str] | None, max_model_len: int) -> Tokens:
     return {
         "count": len(tokens),
         "max_model_len": max_model_len,

@@ -14,6 +14,8 @@ from server.schema.thinking import Strict
 
 MOST = 128
 
+ANY_OBJECT: Mapping[str, Any] = {"type": "object"}
+
 
 class Function(Strict):
     """`parameters` is a JSON schema; without one the function takes none."""
@@ -116,13 +118,22 @@ class ToolFields(Strict):
         field = "tool_choice.function.name"
         raise InvalidRequest(f"{field}: there is no tool {name!r}", field)
 
-    def refuse_unbound(self) -> None:
-        """Of calls that a model makes by itself: their arguments are not bound to a schema."""
-        for i, tool in enumerate(self.tools or ()):
-            if tool.function.strict:
-                field = f"tools[{i}].function.strict"
-                message = "arguments are bound where tool_choice is required or names the function"
-                raise InvalidRequest(f"{field}: {message}", field)
+    @property
+    def strict(self) -> dict[str, str]:
+        """The functions whose calls are to be bound: their names, and the fields that say so."""
+        return {
+            tool.function.name: f"tools[{i}].function.strict"
+            for i, tool in enumerate(self.tools or ())
+            if tool.function.strict
+        }
+
+    @property
+    def bound_functions(self) -> dict[str, Mapping[str, Any]]:
+        """Name to the schema of the arguments; of one that is not strict, any object."""
+        return {
+            tool.function.name: tool.function.takes if tool.function.strict else ANY_OBJECT
+            for tool in self.tools or ()
+        }
 
     def _refuse_twins(self) -> None:
         names: set[str] = set()

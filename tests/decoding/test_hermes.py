@@ -1,10 +1,12 @@
 """Calls between markers, however the text is cut; what is no call is content to the letter."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from decoding.hermes import HermesReader
+from decoding.hermes import HermesReader, grammar_of_calls
 from decoding.tool_calls import Read, joined
 
 WEATHER = '<tool_call>\n{"name": "weather", "arguments": {"city": "Zürich"}}\n</tool_call>'
@@ -59,3 +61,15 @@ def test_content_is_not_held_back_where_it_can_be_no_call() -> None:
 def test_nothing_is_lost(parts: list[str]) -> None:
     text = "".join(parts)
     assert read(text, 2) == (text, [])
+
+
+def test_a_grammar_binds_what_it_reads() -> None:
+    schema = {"type": "object", "properties": {"city": {"type": "string"}}}
+    grammar = grammar_of_calls({"weather": schema})
+    form = json.loads(grammar.value)["format"]
+    (tag,) = form["tags"]
+    assert form["triggers"] == ["<tool_call>"]
+    assert tag["content"]["json_schema"] == schema
+    read = HermesReader().feed(tag["begin"] + '{"city": "Bern"}' + tag["end"], ())
+    (call,) = read.tool_calls
+    assert (call.name, json.loads(call.arguments)) == ("weather", {"city": "Bern"})

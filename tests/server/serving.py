@@ -49,13 +49,13 @@ class Served:
         return await self.http.post("/v1/chat/completions", json={"messages": messages, **body})
 
 
-@asynccontextmanager
-async def served(
+def application(
     engine: ScriptedEngine,
     condition: Condition = "ready",
     tracing: Any = None,
     **settings: Any,
-) -> AsyncIterator[Served]:
+) -> tuple[FastAPI, State]:
+    """Not started yet: its lifespan is the caller's."""
     chosen = Settings(**{"served_name": "small", "allowed_hosts": ["bide"], **settings})
     family = small_family()
     model = Model(engine, small_tokenizer(), family.turn_ends, CONTEXT, chosen)
@@ -66,7 +66,17 @@ async def served(
         yield state
         await state.close()
 
-    app = create_app(chosen, serving)
+    return create_app(chosen, serving), state
+
+
+@asynccontextmanager
+async def served(
+    engine: ScriptedEngine,
+    condition: Condition = "ready",
+    tracing: Any = None,
+    **settings: Any,
+) -> AsyncIterator[Served]:
+    app, state = application(engine, condition, tracing, **settings)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with (
         app.router.lifespan_context(app),

@@ -48,6 +48,22 @@ async def streamed(server: Served, **body: Any) -> tuple[str, list[Any], str]:
     return content, [(c.name, json.loads(c.arguments)) for c in joined(pieces)], finish
 
 
+async def test_strict_binds_the_calls_of_an_answer_that_is_free_otherwise() -> None:
+    strict = {**WEATHER, "function": {**WEATHER["function"], "strict": True}}
+    engine = saying("hm\n</think>", f"\n{CALL}<|end|>")
+    async with served(engine) as server:
+        reply = await server.openai.chat.completions.create(
+            model="small", messages=QUESTION, tools=[strict, CLOCK]
+        )
+    assert reply.choices[0].finish_reason == "tool_calls"
+    thought, answer = (call.sampling.grammar for call in engine.calls)
+    assert thought is None
+    assert answer is not None
+    assert answer.kind == "structural_tag"
+    tags = json.loads(answer.value)["format"]["tags"]
+    assert [tag["content"]["json_schema"] for tag in tags] == [PARAMETERS, {"type": "object"}]
+
+
 async def test_a_model_calls_a_tool_by_itself() -> None:
     engine = saying("hm\n</think>", f"\nI look.\n{CALL}<|end|>")
     async with served(engine) as server:
@@ -196,9 +212,20 @@ PICTURE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,"}}
         ({"tools": [CLOCK], "tool_choice": "always"}, "tool_choice", "'none', 'auto'"),
         ({"tool_choice": "required"}, "tool_choice", "no tools to call"),
         (
-            {"tools": [{"type": "function", "function": {"name": "f", "strict": True}}]},
+            {
+                "tools": [
+                    {
+                        "type": "function",
+                        "function": {
+                            "name": "f",
+                            "strict": True,
+                            "parameters": {"type": "objet"},
+                        },
+                    }
+                ]
+            },
             "tools[0].function.strict",
-            "bound where tool_choice",
+            "Unsupported type",
         ),
         (
             {
