@@ -68,7 +68,7 @@ class ResponsesRequest(ThinkingAliases, SamplingFields):
     previous_response_id: None = None
     prompt: None = None
     truncation: Literal["disabled"] | None = None
-    top_logprobs: Literal[0] | None = None
+    top_logprobs: int | None = Field(None, ge=0, le=0)
 
     # These change nothing in the answer.
     max_tool_calls: int | None = Field(None, ge=1)

@@ -153,6 +153,7 @@ async def test_a_vote_is_told_beside_the_response() -> None:
         ({"previous_response_id": "resp_1"}, "previous_response_id", "None"),
         ({"background": True}, "background", "False"),
         ({"conversation": "conv_1"}, "conversation", "None"),
+        ({"top_logprobs": False}, "top_logprobs", "valid integer"),
         ({"include": ["message.output_text.logprobs"]}, "include[0]", "encrypted_content"),
         ({"truncation": "auto"}, "truncation", "'disabled'"),
         ({"text": {"verbosity": "low"}}, "text.verbosity", "'medium'"),
