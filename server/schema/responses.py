@@ -6,6 +6,7 @@ from pydantic import Field
 
 from server.schema.chat import ChatRequest
 from server.schema.naming import ANY_MESSAGE
+from server.schema.off import Off
 from server.schema.responses_input import AnyItem, as_messages
 from server.schema.responses_tools import (
     Format,
@@ -62,7 +63,7 @@ class ResponsesRequest(ThinkingAliases, SamplingFields):
     vote: VoteFields | None = None
 
     # Other values of these would change the answer.
-    background: Literal[False] | None = None
+    background: Off | None = None
     conversation: None = None
     include: list[Literal["reasoning.encrypted_content"]] | None = None
     previous_response_id: None = None

@@ -1,12 +1,11 @@
 """`POST /tokenize` and `POST /detokenize`: what they take, in vLLM's shapes."""
 
-from typing import Literal
-
 from pydantic import Field
 
 from server.errors import InvalidRequest
 from server.schema.chat import ChatRequest
 from server.schema.messages import Message
+from server.schema.off import Off
 from server.schema.replies import Tokens
 from server.schema.thinking import Strict, ThinkingAliases
 from server.schema.tools import Tool
@@ -22,7 +21,7 @@ class TokenizeRequest(ThinkingAliases):
     add_generation_prompt: bool = True
     return_token_strs: bool = False
     tools: list[Tool] | None = None
-    continue_final_message: Literal[False] | None = None
+    continue_final_message: Off | None = None
 
     def chat(self) -> ChatRequest | None:
         """None where it is a text. Raises InvalidRequest for neither, and for both."""
