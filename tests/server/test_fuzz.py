@@ -97,7 +97,7 @@ def fuzzed(tmp_path: Path) -> Iterator[Fuzzed]:
     family = small_family()
     alphabet = family.codec.encode("a1\n</think>") + sorted(family.turn_ends)
     engine = ScriptedEngine(family, hashed(alphabet), sizes=(16,))
-    app, _ = application(engine, keys=file, allowed_hosts=[])
+    app, _ = application(engine, keys=file, allowed_hosts=[asgi.HOST])
     yield Fuzzed(app, key)
     asgi.shutdown_lifespans()
 
