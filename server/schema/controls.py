@@ -1,10 +1,11 @@
 """`thinking.control`: s1's other ways to control the length of a thought."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import BaseModel, ConfigDict, Field, Tag
 
 from decoding.controls import ClassControl, Control, RejectionControl, StepControl, TokenControl
+from server.schema.unions import told_apart
 
 
 class ControlFields(BaseModel):
@@ -51,23 +52,10 @@ class RejectionFields(ControlFields):
         return RejectionControl(self.limit, self.attempts)
 
 
-METHODS = ("tokens", "steps", "class", "rejection")
-
-
-def _method(value: Any) -> str | None:
-    method = value.get("method") if isinstance(value, dict) else getattr(value, "method", None)
-    return f"[{method}]" if method in METHODS else None
-
-
-# Tags that are no identifiers, so that an error's field has no union branch in its name.
 AnyControl = Annotated[
     Annotated[TokenFields, Tag("[tokens]")]
     | Annotated[StepFields, Tag("[steps]")]
     | Annotated[ClassFields, Tag("[class]")]
     | Annotated[RejectionFields, Tag("[rejection]")],
-    Discriminator(
-        _method,
-        custom_error_type="control_method",
-        custom_error_message=f"should be an object whose method is one of {', '.join(METHODS)}",
-    ),
+    told_apart("method", "tokens", "steps", "class", "rejection"),
 ]

@@ -4,11 +4,12 @@ import json
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import Field, Tag, model_validator
 
 from decoding.types import Grammar
 from server.errors import InvalidRequest
 from server.schema.thinking import Strict
+from server.schema.unions import told_apart
 
 LONGEST = 1 << 16
 """Characters of a grammar. The compiler takes about a millisecond for a thousand."""
@@ -64,24 +65,11 @@ class JsonSchemaFormat(Strict):
         return json_binding(self.json_schema.schema_, "response_format.json_schema.schema")
 
 
-FORMATS = ("text", "json_object", "json_schema")
-
-
-def _type(value: Any) -> str | None:
-    kind = value.get("type") if isinstance(value, dict) else getattr(value, "type", None)
-    return f"[{kind}]" if kind in FORMATS else None
-
-
-# Tags that are no identifiers, so that an error's field has no union branch in its name.
 ResponseFormat = Annotated[
     Annotated[TextFormat, Tag("[text]")]
     | Annotated[JsonObjectFormat, Tag("[json_object]")]
     | Annotated[JsonSchemaFormat, Tag("[json_schema]")],
-    Discriminator(
-        _type,
-        custom_error_type="response_format",
-        custom_error_message=f"should be an object whose type is one of {', '.join(FORMATS)}",
-    ),
+    told_apart("type", "text", "json_object", "json_schema"),
 ]
 
 

@@ -22,6 +22,18 @@ from training.tokenizer import build
 
 CONTEXT = 2048
 
+CHAT_SCOPE = {
+    "type": "http",
+    "asgi": {"version": "3.0", "spec_version": "2.3"},
+    "http_version": "1.1",
+    "method": "POST",
+    "path": "/v1/chat/completions",
+    "raw_path": b"/v1/chat/completions",
+    "query_string": b"",
+    "headers": [(b"host", b"bide"), (b"content-type", b"application/json")],
+}
+"""Of a chat, for tests that are the server's own side of the connection."""
+
 
 @cache
 def small_family() -> Family:

@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from decoding.types import Chunk, Sampling
 from server.keys_command import add
 from tests.scripted import ScriptedEngine
-from tests.server.serving import Served, served, small_family
+from tests.server.serving import CHAT_SCOPE, Served, served, small_family
 
 BODY = {"messages": [{"role": "user", "content": "How many r in raspberry?"}]}
 
@@ -157,17 +157,7 @@ async def call(server: Served, body: dict[str, Any], gone: asyncio.Event, sent: 
     async def send(message: Any) -> None:
         sent.append(message)
 
-    scope = {
-        "type": "http",
-        "asgi": {"version": "3.0", "spec_version": "2.3"},
-        "http_version": "1.1",
-        "method": "POST",
-        "path": "/v1/chat/completions",
-        "raw_path": b"/v1/chat/completions",
-        "query_string": b"",
-        "headers": [(b"host", b"bide"), (b"content-type", b"application/json")],
-    }
-    await server.app(scope, receive, send)
+    await server.app(dict(CHAT_SCOPE), receive, send)
 
 
 async def test_a_bad_request_does_not_wait_for_a_place() -> None:

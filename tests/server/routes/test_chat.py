@@ -11,7 +11,7 @@ from openai import APIStatusError, BadRequestError, NotFoundError
 from decoding.seeds import derived
 from server.errors import EngineUnavailable
 from tests.scripted import ScriptedEngine, hashed
-from tests.server.serving import Served, saying, served, small_family
+from tests.server.serving import CHAT_SCOPE, Served, saying, served, small_family
 
 QUESTION: Any = [{"role": "user", "content": "How many r in raspberry?"}]
 THOUGHT = "r r\nSo it's 2.\n</think>"
@@ -333,18 +333,8 @@ async def leave_midway(server: Served, body: dict[str, Any], after_messages: int
     async def send(_: Any) -> None:
         sent.release()
 
-    scope = {
-        "type": "http",
-        "asgi": {"version": "3.0", "spec_version": "2.3"},
-        "http_version": "1.1",
-        "method": "POST",
-        "path": "/v1/chat/completions",
-        "raw_path": b"/v1/chat/completions",
-        "query_string": b"",
-        "headers": [(b"host", b"bide"), (b"content-type", b"application/json")],
-    }
     async with asyncio.timeout(5):
-        await server.app(scope, receive, send)
+        await server.app(dict(CHAT_SCOPE), receive, send)
 
 
 @pytest.mark.parametrize(("stream", "after"), [(True, 3), (False, 0)])
