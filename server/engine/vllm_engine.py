@@ -24,6 +24,7 @@ from decoding.types import Chunk, Grammar, Likely, Sampling, TokenLogprob
 from server.config import Settings
 from server.engine import grammar
 from server.engine.detokenizer import Mending
+from server.engine.executor import in_scheduler
 from server.engine.leftovers import Leftovers
 from server.engine.pieces import Pieces
 from server.engine.platform import cpu_defaults
@@ -299,8 +300,10 @@ def engine_args(settings: Settings) -> AsyncEngineArgs:
         cache, context = found.kv_cache_bytes, settings.max_model_len
         check_memory(settings.model, settings.dtype, cache, context, free)
     os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", _cores(found.threads))
+    is_alone = settings.tensor_parallel_size == settings.data_parallel_size == 1
     return AsyncEngineArgs(
         **common,
+        distributed_executor_backend=in_scheduler(found.threads) if is_alone else None,
         gpu_memory_utilization=found.memory_share,
         kv_cache_memory_bytes=found.kv_cache_bytes,
         enforce_eager=settings.enforce_eager is not False,
