@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from fastapi import Request
 
 from decoding.controls import Control
-from decoding.engine import Policy
+from decoding.engine import Engine, Policy
 from decoding.policies import ThinkingConfig, Vote
 from decoding.tool_calls import ToolCalling, ToolReader
 from decoding.types import Grammar, Sampling
@@ -22,7 +22,7 @@ from server.headers import note
 from server.outcome import Events
 from server.schema.chat import ChatRequest
 from server.schema.controls import ControlFields
-from server.schema.messages import for_template
+from server.schema.messages import for_template, images_of
 from server.schema.response_format import Binding
 from server.schema.thinking import longest_thought
 from server.schema.tools import Forced
@@ -34,6 +34,7 @@ class Asked:
     """count: choices a prompt that there will be for certain; a vote may have more.
 
     reduced_from: the thinking budget that it would have had, had the server not been busy.
+    engine: that continues the prompts, where it is not the server's: it shows them their images.
     """
 
     prompts: Sequence[Sequence[int]]
@@ -42,19 +43,25 @@ class Asked:
     count: int
     control: ControlFields | None = None
     reduced_from: int | None = None
+    engine: Engine | None = None
 
     def events(self, state: State) -> Events:
         sampling = self.sampling
         if sampling.chunk_tokens == 1:
             gathered = chunk_tokens(state.admission, state.settings.max_chunk_tokens)
             sampling = replace(sampling, chunk_tokens=gathered)
-        return state.programs.run(self.policy, self.prompts, sampling, self.count)
+        return state.programs.run(self.policy, self.prompts, sampling, self.count, self.engine)
 
 
-def rendered(state: State, body: ChatRequest, *, add_generation_prompt: bool = True) -> list[int]:
-    """The prompt, however long it is. Raises InvalidRequest for what cannot be said in one."""
-    fields = body.control(body.temperature)
-    return state.model(body.model).render(
+async def rendered(
+    state: State, body: ChatRequest, *, add_generation_prompt: bool = True
+) -> tuple[list[int], Engine]:
+    """The prompt, however long it is, and the engine that continues it.
+
+    Raises InvalidRequest for what cannot be said in one.
+    """
+    fields, model = body.control(body.temperature), state.model(body.model)
+    prompt = model.render(
         for_template(body.messages),
         thinking=body.thinks,
         template_arguments=body.template_arguments,
@@ -62,6 +69,7 @@ def rendered(state: State, body: ChatRequest, *, add_generation_prompt: bool = T
         tools=body.offered,
         add_generation_prompt=add_generation_prompt,
     )
+    return await model.shown(prompt, images_of(body.messages))
 
 
 async def ask(request: Request, body: ChatRequest, ticket: Ticket) -> Asked:
@@ -69,7 +77,9 @@ async def ask(request: Request, body: ChatRequest, ticket: Ticket) -> Asked:
 
     Raises ApiError for what cannot be done, and Disconnected where the client leaves the queue.
     """
-    asked = _resolved(State.of(request), body, ticket)
+    state = State.of(request)
+    prompt, engine = await rendered(state, body)
+    asked = replace(_resolved(state, body, ticket, prompt), engine=engine)
     await begin(request, asked, ticket)
     return asked
 
@@ -81,13 +91,12 @@ async def begin(request: Request, asked: Asked, ticket: Ticket) -> None:
     await first_place(request, ticket)
 
 
-def _resolved(state: State, body: ChatRequest, ticket: Ticket) -> Asked:
+def _resolved(state: State, body: ChatRequest, ticket: Ticket, prompt: list[int]) -> Asked:
     model = state.model(body.model)
     body.refuse_more(state.settings.max_n)
     forced = body.forced()
     bound = _bound(model, body.binding(forced))
     read_calls = _reader(model, body, forced)
-    prompt = rendered(state, body)
     fields = body.control(body.temperature)
     control = fields.config() if fields else None
     grammar = bound or _strict(model, body)

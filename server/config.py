@@ -131,6 +131,10 @@ class Served(BaseModel):
     think_end: str | None = Field(
         None, description="end marker of no known profile; default: the profile's"
     )
+    image_domains: list[HostName] = Field(
+        [], description="hosts that images may be fetched from, beside data: URLs; default: none"
+    )
+    max_images: int = Field(8, ge=1, description="images in a request, for models that see")
     tool_parser: str = Field(
         "auto", description="how it writes tool calls: a name of vLLM's parsers, auto, or none"
     )

@@ -23,16 +23,24 @@ class Programs:
         self._observers = (metrics.watch, *observers)
 
     async def run(
-        self, policy: Policy, prompts: Sequence[Sequence[int]], sampling: Sampling, count: int = 1
+        self,
+        policy: Policy,
+        prompts: Sequence[Sequence[int]],
+        sampling: Sampling,
+        count: int = 1,
+        engine: Engine | None = None,
     ) -> AsyncGenerator[tuple[int, Event], None]:
         """Events with the number of their choice; closing the generator aborts them all.
 
         count: programs to run a prompt, each of which numbers its own choices from 0, if it has
         several. A prompt's programs draw the same whatever other prompts there are.
+        engine: instead of the server's.
         """
         runs = [
             policy.run(
-                self._engine, prompt, replace(sampling, seed=derived(sampling.seed, "choice", i))
+                engine or self._engine,
+                prompt,
+                replace(sampling, seed=derived(sampling.seed, "choice", i)),
             )
             for prompt in prompts
             for i in range(count)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from itertools import cycle, islice
 
 from decoding import markers
-from decoding.engine import Policy
+from decoding.engine import Engine, Policy
 from decoding.markers import Markers, Profile
 from decoding.types import (
     Chunk,
@@ -24,6 +24,7 @@ from decoding.types import (
     Thinking,
     TokenLogprob,
 )
+from server.engine.images import Image
 
 Model = Callable[[tuple[int, ...], int | None], Iterator[int]]
 """What follows some ids under a seed, token by token."""
@@ -118,11 +119,21 @@ class ScriptedEngine:
         sizes: Sequence[int] = (1,),
         stalls: bool = False,
         free: int = 0,
+        sees: bool = False,
     ) -> None:
         self.calls: list[Call] = []
+        self.sees = sees
+        self.shown: list[list[str]] = []
         self.called = asyncio.Event()
         self._codec, self._eos = family.codec, family.turn_ends
         self._model, self._sizes, self._stalls, self._free = model, sizes, stalls, free
+
+    async def seeing(
+        self, token_ids: Sequence[int], images: Sequence[Image]
+    ) -> tuple[list[int], Engine]:
+        """An image is one token behind the prompt: the length of its URL."""
+        self.shown.append([image.url for image in images])
+        return [*token_ids, *(len(image.url) for image in images)], self
 
     def check_grammar(self, asked: Grammar) -> None:
         """Knows JSON's types and nothing else of grammars."""

@@ -12,12 +12,28 @@ from decoding.policies import BudgetError, ThinkingConfig, build, plain
 from decoding.tool_calls import ToolReader
 from decoding.types import Grammar
 from server.config import Settings
-from server.engine.prompt import PromptRenderer, TokenizerCodec, instructed
+from server.engine.images import Image
+from server.engine.prompt import PromptRenderer, TokenizerCodec, in_parts, instructed
 from server.engine.tools import choose_reader, is_hermes
 from server.errors import InvalidRequest
 
 
 class ServedEngine(Engine, Protocol):
+    @property
+    def sees(self) -> bool:
+        """Whether its model reads images."""
+        ...
+
+    async def seeing(
+        self, token_ids: Sequence[int], images: Sequence[Image]
+    ) -> tuple[list[int], Engine]:
+        """The prompt with the images in their places, and an engine that continues it.
+
+        token_ids: with a sign for each image, as the model's template writes it. Raises
+        InvalidRequest for images that cannot be read, or that have no sign.
+        """
+        ...
+
     def check_grammar(self, asked: Grammar) -> None:
         """Raises ValueError, with the reason, for what could not bind an answer."""
         ...
@@ -42,6 +58,7 @@ class Model:
         self._tokenizer = tokenizer
         self._turn_ends = turn_ends
         self._max_prompt = settings.max_prompt_tokens
+        self._max_images = settings.max_images
         self._answer_reserve = settings.answer_reserve
         self._template = _template_of(tokenizer)
         profile = choose_profile(settings, self.codec, self._template)
@@ -67,6 +84,8 @@ class Model:
         sentence = instruction(control) if control else None
         if sentence is not None:
             messages = instructed(messages, sentence)
+        if self.engine.sees:
+            messages = in_parts(messages)
         return self._renderer.render(
             messages,
             thinking=thinking,
@@ -74,6 +93,24 @@ class Model:
             tools=tools,
             add_generation_prompt=add_generation_prompt,
         )
+
+    async def shown(
+        self, prompt: Sequence[int], images: Sequence[Image]
+    ) -> tuple[list[int], Engine]:
+        """The prompt with its images in their places, and what continues it.
+
+        Raises InvalidRequest for a model that sees none, and for images that cannot be read.
+        """
+        if not images:
+            return list(prompt), self.engine
+        if not self.engine.sees:
+            field = images[0].field.partition(".image_url")[0]
+            raise InvalidRequest(f"{field}: this model reads no images", field)
+        if len(images) > self._max_images:
+            field = images[self._max_images].field
+            message = f"{field}: {len(images)} images are more than this server's"
+            raise InvalidRequest(f"{message} {self._max_images}", field)
+        return await self.engine.seeing(prompt, images)
 
     def encode(self, text: str, *, special_tokens: bool) -> list[int]:
         """special_tokens: whether to add those that the tokenizer begins or ends a text with."""

@@ -38,8 +38,24 @@ def instructed(messages: Sequence[Mapping[str, Any]], sentence: str) -> Sequence
             "messages: thinking.control is asked for in a user message, and there is none",
             "messages",
         )
-    asking = {**messages[last], "content": f"{messages[last]['content']}\n{sentence}"}
+    content = messages[last]["content"]
+    more = (
+        f"{content}\n{sentence}"
+        if isinstance(content, str)
+        else [*content, {"type": "text", "text": f"\n{sentence}"}]
+    )
+    asking = {**messages[last], "content": more}
     return [*messages[:last], asking, *messages[last + 1 :]]
+
+
+def in_parts(messages: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """With every content a list of parts, as the templates of models that see expect it."""
+    return [
+        {**each, "content": [{"type": "text", "text": each["content"]}]}
+        if isinstance(each["content"], str)
+        else each
+        for each in messages
+    ]
 
 
 class PromptRenderer:

@@ -6,7 +6,9 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from typing import Generic, Literal, Protocol, TypeVar
 
+from decoding.engine import Engine
 from decoding.types import Chunk, Grammar, Sampling
+from server.engine.images import Image
 from server.engine.model import ServedEngine
 from server.engine.preflight import CannotStart
 from server.errors import EngineUnavailable
@@ -80,6 +82,15 @@ class Supervisor(Generic[Living]):
     def generate(self, token_ids: Sequence[int], sampling: Sampling) -> AsyncGenerator[Chunk, None]:
         # The engine's own generator: one of ours around it would cost every chunk a step.
         return self.engine.generate(token_ids, sampling)
+
+    @property
+    def sees(self) -> bool:
+        return self._current.sees
+
+    async def seeing(
+        self, token_ids: Sequence[int], images: Sequence[Image]
+    ) -> tuple[list[int], Engine]:
+        return await self.engine.seeing(token_ids, images)
 
     def check_grammar(self, asked: Grammar) -> None:
         """Raises ValueError, with the reason, for what could not bind an answer."""

@@ -5,7 +5,8 @@ import itertools
 import multiprocessing
 import os
 import signal
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+import time
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from contextlib import aclosing, suppress
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -20,17 +21,19 @@ from vllm.sampling_params import RequestOutputKind
 from vllm.v1.engine.async_llm import AsyncLLM
 from vllm.v1.engine.exceptions import EngineDeadError
 
+from decoding.engine import Engine
 from decoding.types import Chunk, Grammar, Likely, Sampling, TokenLogprob
 from server.config import Settings
 from server.engine import grammar
 from server.engine.detokenizer import Mending
 from server.engine.executor import in_scheduler
+from server.engine.images import Image, opened
 from server.engine.leftovers import Leftovers
 from server.engine.pieces import Pieces
 from server.engine.platform import cpu_defaults
 from server.engine.preflight import CannotStart, check_architecture, check_memory, is_folder
 from server.engine.prompt import TokenizerCodec
-from server.errors import EngineUnavailable
+from server.errors import EngineUnavailable, InvalidRequest
 
 NEVER = -100.0
 """A logit bias that no sampling survives."""
@@ -53,8 +56,12 @@ ANSWERS = 60
 class VllmEngine:
     """One engine. `start` within a running event loop; `stop` when done."""
 
-    def __init__(self, llm: AsyncLLM, processes: Sequence[BaseProcess]) -> None:
+    def __init__(
+        self, llm: AsyncLLM, processes: Sequence[BaseProcess], image_domains: Collection[str] = ()
+    ) -> None:
         self.llm = llm
+        self.sees: bool = llm.model_config.is_multimodal_model
+        self._image_domains = image_domains
         self._processes = processes
         self._leftovers = Leftovers(each.pid for each in processes if each.pid)
         self._numbers = itertools.count()
@@ -84,7 +91,7 @@ class VllmEngine:
             if starting.exception() is None:
                 await asyncio.to_thread(starting.result().shutdown)
             raise
-        engine = cls(llm, _new(before))
+        engine = cls(llm, _new(before), settings.image_domains)
         try:
             # What vLLM asks before its first call, and never again. Were it asked when the engine
             # dies, the answer would be waited for without end.
@@ -114,13 +121,31 @@ class VllmEngine:
         """Raises GrammarError for what the engine could not compile."""
         grammar.check(asked)
 
-    async def generate(
-        self, token_ids: Sequence[int], sampling: Sampling
-    ) -> AsyncGenerator[Chunk, None]:
-        name = f"call-{next(self._numbers)}"
-        results = self.llm.generate(
-            TokensPrompt(prompt_token_ids=list(token_ids)), self.params(sampling), request_id=name
+    async def seeing(
+        self, token_ids: Sequence[int], images: Sequence[Image]
+    ) -> tuple[list[int], Engine]:
+        prompt = TokensPrompt(
+            prompt_token_ids=list(token_ids),
+            multi_modal_data={"image": await opened(images, self._image_domains)},
         )
+        try:
+            seen: Any = await self.llm.renderer.process_for_engine_async(
+                prompt, arrival_time=time.time(), skip_mm_cache=True
+            )
+        except ValueError as error:  # a template that shows them otherwise, or not at all
+            message = "messages: this model's template does not show these images to it"
+            raise InvalidRequest(message, "messages") from error
+        return list(seen["prompt_token_ids"]), Seeing(self, seen)
+
+    def generate(self, token_ids: Sequence[int], sampling: Sampling) -> AsyncGenerator[Chunk, None]:
+        return self.go_on(TokensPrompt(prompt_token_ids=list(token_ids)), token_ids, sampling)
+
+    async def go_on(
+        self, prompt: Any, token_ids: Sequence[int], sampling: Sampling
+    ) -> AsyncGenerator[Chunk, None]:
+        """prompt: of these ids, in any of vLLM's forms."""
+        name = f"call-{next(self._numbers)}"
+        results = self.llm.generate(prompt, self.params(sampling), request_id=name)
         if sampling.on_abort is not None:
             results = self._telling(results, name, sampling.on_abort)
         stops = frozenset(sampling.stop_token_ids)
@@ -233,6 +258,20 @@ class VllmEngine:
         )
 
 
+class Seeing:
+    """The engine, to whom a prompt's images are shown again at each call that continues it.
+
+    Their places in the prompt are known, so that the ids may go on behind them as they like.
+    """
+
+    def __init__(self, engine: VllmEngine, seen: Mapping[str, Any]) -> None:
+        self._engine, self._seen = engine, seen
+
+    def generate(self, token_ids: Sequence[int], sampling: Sampling) -> AsyncGenerator[Chunk, None]:
+        prompt = {**self._seen, "prompt_token_ids": list(token_ids), "arrival_time": time.time()}
+        return self._engine.go_on(prompt, token_ids, sampling)
+
+
 def _started(settings: Settings) -> AsyncLLM:
     """Blocks until the engine has started. Raises CannotStart."""
     if is_folder(settings.model):
@@ -286,6 +325,7 @@ def engine_args(settings: Settings) -> AsyncEngineArgs:
         # A checkpoint may bring sampling defaults; a request's fields are to be the whole truth.
         "generation_config": "vllm",
         "structured_outputs_config": grammar.config(),
+        "limit_mm_per_prompt": {"image": settings.max_images, "video": 0, "audio": 0},
     }
     if not current_platform.is_cpu():
         return AsyncEngineArgs(

@@ -45,4 +45,5 @@ async def create(body: MessagesRequest, request: Request, ticket: Entered) -> Re
 )
 async def count_tokens(body: CountRequest, request: Request) -> MessageTokens:
     with naming(body.names):
-        return {"input_tokens": len(rendered(State.of(request), body.as_chat()))}
+        prompt, _ = await rendered(State.of(request), body.as_chat())
+        return {"input_tokens": len(prompt)}

@@ -20,7 +20,7 @@ async def tokenize(body: TokenizeRequest, request: Request) -> Tokens:
         special = body.add_special_tokens is not False
         tokens = model.encode(body.prompt or "", special_tokens=special)
     else:
-        tokens = rendered(state, chat, add_generation_prompt=body.add_generation_prompt)
+        tokens, _ = await rendered(state, chat, add_generation_prompt=body.add_generation_prompt)
     strings = model.token_strings(tokens) if body.return_token_strs else None
     return tokens_object(tokens, strings, model.max_model_len)
 

@@ -27,6 +27,32 @@ class TextBlock(Block):
     citations: list[Any] | None = Field(None, max_length=0)
 
 
+class Base64Source(Strict):
+    type: Literal["base64"]
+    media_type: Literal["image/jpeg", "image/png", "image/gif", "image/webp"]
+    data: str
+
+    @property
+    def url(self) -> str:
+        return f"data:{self.media_type};base64,{self.data}"
+
+
+class UrlSource(Strict):
+    type: Literal["url"]
+    url: str
+
+
+class ImageBlock(Block):
+    type: Literal["image"]
+    source: Annotated[
+        Annotated[Base64Source, Tag("[base64]")] | Annotated[UrlSource, Tag("[url]")],
+        told_apart("type", "base64", "url"),
+    ]
+
+    def part(self) -> dict[str, Any]:
+        return {"type": "image_url", "image_url": {"url": self.source.url}}
+
+
 class ThinkingBlock(Strict):
     """An earlier thought. Nothing is signed here, and no signature is checked."""
 
@@ -68,8 +94,10 @@ class ToolResultBlock(Block):
 
 
 UserBlock = Annotated[
-    Annotated[TextBlock, Tag("[text]")] | Annotated[ToolResultBlock, Tag("[tool_result]")],
-    told_apart("type", "text", "tool_result"),
+    Annotated[TextBlock, Tag("[text]")]
+    | Annotated[ImageBlock, Tag("[image]")]
+    | Annotated[ToolResultBlock, Tag("[tool_result]")],
+    told_apart("type", "text", "image", "tool_result"),
 ]
 AssistantBlock = Annotated[
     Annotated[TextBlock, Tag("[text]")]
@@ -89,9 +117,9 @@ class UserTurn(Strict):
         if isinstance(self.content, str):
             return [{"role": "user", "content": self.content}]
         results = [each.message() for each in self.content if isinstance(each, ToolResultBlock)]
-        texts = [each for each in self.content if isinstance(each, TextBlock)]
-        if texts or not results:
-            results.append({"role": "user", "content": text_of(texts)})
+        said = [each for each in self.content if not isinstance(each, ToolResultBlock)]
+        if said or not results:
+            results.append({"role": "user", "content": parts_of(said)})
         return results
 
 
@@ -124,6 +152,17 @@ def as_messages(
 ) -> list[dict[str, Any]]:
     opening = [{"role": "system", "content": text_of(system)}] if system else []
     return [*opening, *(message for turn in turns for message in turn.messages())]
+
+
+def parts_of(content: Sequence[TextBlock | ImageBlock]) -> str | list[dict[str, Any]]:
+    """A text; parts of a chat message where an image is among them."""
+    texts = [each for each in content if isinstance(each, TextBlock)]
+    if len(texts) == len(content):
+        return text_of(texts)
+    return [
+        {"type": "text", "text": each.text} if isinstance(each, TextBlock) else each.part()
+        for each in content
+    ]
 
 
 def text_of(content: str | Sequence[TextBlock]) -> str:

@@ -7,13 +7,13 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationInfo
 from pydantic import field_validator as validates
 
+from server.engine.images import Image
 from server.errors import InvalidRequest
 from server.schema.thinking import Strict
 
-Medium = Literal["image_url", "input_audio", "audio_url", "video_url", "file"]
+Medium = Literal["input_audio", "audio_url", "video_url", "file"]
 
 MEDIA: dict[Medium, str] = {
-    "image_url": "images",
     "input_audio": "audio",
     "audio_url": "audio",
     "video_url": "videos",
@@ -26,6 +26,18 @@ class TextPart(Strict):
     text: str
 
 
+class ImageUrl(Strict):
+    """`detail`: every image is read at the size that the model's processor gives it."""
+
+    url: str
+    detail: Literal["auto"] | None = None
+
+
+class ImagePart(Strict):
+    type: Literal["image_url"]
+    image_url: ImageUrl
+
+
 class MediaPart(BaseModel):
     """A part of a message that no model reads here; it is told so by its name."""
 
@@ -36,6 +48,8 @@ class MediaPart(BaseModel):
 
 def _kind_of_part(value: Any) -> str:
     kind = value.get("type") if isinstance(value, dict) else getattr(value, "type", None)
+    if kind == "image_url":
+        return "[image]"
     return "[medium]" if kind in get_args(Medium) else "[text]"
 
 
@@ -45,7 +59,9 @@ def _kind_of_content(value: Any) -> str:
 
 # Tags that are no identifiers, so that an error's field has no union branch in its name.
 Part = Annotated[
-    Annotated[TextPart, Tag("[text]")] | Annotated[MediaPart, Tag("[medium]")],
+    Annotated[TextPart, Tag("[text]")]
+    | Annotated[ImagePart, Tag("[image]")]
+    | Annotated[MediaPart, Tag("[medium]")],
     Discriminator(_kind_of_part),
 ]
 Content = Annotated[
@@ -104,7 +120,7 @@ class Message(Strict):
     def for_template(self, field: str) -> dict[str, Any]:
         """field: where the message stands in the request."""
         role = "system" if self.role == "developer" else self.role
-        message: dict[str, Any] = {"role": role, "content": self._text(field)}
+        message: dict[str, Any] = {"role": role, "content": self._content(field)}
         reasoning = self.reasoning_content or self.reasoning
         if reasoning:
             message["reasoning_content"] = reasoning
@@ -122,22 +138,42 @@ class Message(Strict):
             message["tool_call_id"] = self.tool_call_id
         return message
 
-    def _text(self, field: str) -> str:
+    def _content(self, field: str) -> str | list[dict[str, Any]]:
+        """A text; parts where an image is among them."""
         content = self.content or ""
         if isinstance(content, str):
             return content
-        texts = []
         for i, part in enumerate(content):
+            place = f"{field}.content[{i}]"
             if isinstance(part, MediaPart):
-                place = f"{field}.content[{i}]"
                 raise InvalidRequest(f"{place}: this model reads no {MEDIA[part.type]}", place)
-            texts.append(part.text)
-        return "".join(texts)
+            if isinstance(part, ImagePart) and self.role != "user":
+                raise InvalidRequest(f"{place}: only a message of role 'user' shows images", place)
+        if not any(isinstance(part, ImagePart) for part in content):
+            return "".join(part.text for part in content if isinstance(part, TextPart))
+        return [
+            {"type": "text", "text": part.text} if isinstance(part, TextPart) else {"type": "image"}
+            for part in content
+        ]
+
+    def images(self, field: str) -> list[Image]:
+        """In order; field: where the message stands in the request."""
+        parts = self.content if isinstance(self.content, list) else []
+        return [
+            Image(part.image_url.url, f"{field}.content[{i}].image_url.url")
+            for i, part in enumerate(parts)
+            if isinstance(part, ImagePart)
+        ]
 
 
 def for_template(messages: Sequence[Message]) -> list[dict[str, Any]]:
     """Raises InvalidRequest for what no template could render."""
     return [message.for_template(f"messages[{i}]") for i, message in enumerate(messages)]
+
+
+def images_of(messages: Sequence[Message]) -> list[Image]:
+    """In the order in which a template shows them."""
+    return [each for i, message in enumerate(messages) for each in message.images(f"messages[{i}]")]
 
 
 def _for_template(call: EarlierCall, field: str) -> dict[str, Any]:

@@ -16,6 +16,18 @@ class InputText(Strict):
     text: str
 
 
+class InputImage(Strict):
+    """By its URL: no files are kept here."""
+
+    type: Literal["input_image"]
+    image_url: str
+    detail: Literal["auto"] | None = None
+    file_id: None = None
+
+    def part(self) -> dict[str, Any]:
+        return {"type": "image_url", "image_url": {"url": self.image_url}}
+
+
 class OutputText(Strict):
     """As replies have it; what else a client echoes is accepted while it says nothing."""
 
@@ -35,9 +47,11 @@ class SummaryText(Strict):
     text: str
 
 
-AnyText = Annotated[
-    Annotated[InputText, Tag("[input_text]")] | Annotated[OutputText, Tag("[output_text]")],
-    told_apart("type", "input_text", "output_text"),
+AnyPart = Annotated[
+    Annotated[InputText, Tag("[input_text]")]
+    | Annotated[InputImage, Tag("[input_image]")]
+    | Annotated[OutputText, Tag("[output_text]")],
+    told_apart("type", "input_text", "input_image", "output_text"),
 ]
 Part = InputText | OutputText | ReasoningText | SummaryText
 
@@ -56,11 +70,11 @@ class Item(Strict):
 class MessageItem(Item):
     type: Literal["message"] = "message"
     role: Literal["system", "developer", "user", "assistant"]
-    content: TextOr[list[AnyText]]
+    content: TextOr[list[AnyPart]]
     phase: Literal["commentary", "final_answer"] | None = None
 
     def message(self) -> dict[str, Any]:
-        return {"role": self.role, "content": _text(self.content)}
+        return {"role": self.role, "content": _content(self.content)}
 
 
 class ReasoningItem(Item):
@@ -128,6 +142,21 @@ def _continues(turn: dict[str, Any], message: dict[str, Any]) -> bool:
     last = max(order.index(key) for key in turn.keys() - {"role"})
     first = min(order.index(key) for key in message.keys() - {"role"})
     return first > last or first == last == order.index("tool_calls")
+
+
+def _content(
+    content: str | Sequence[InputText | InputImage | OutputText],
+) -> str | list[dict[str, Any]]:
+    """A text; parts of a chat message where an image is among them."""
+    if isinstance(content, str):
+        return content
+    texts = [each for each in content if not isinstance(each, InputImage)]
+    if len(texts) == len(content):
+        return _text(texts)
+    return [
+        each.part() if isinstance(each, InputImage) else {"type": "text", "text": each.text}
+        for each in content
+    ]
 
 
 def _text(content: str | Sequence[Part]) -> str:

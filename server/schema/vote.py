@@ -110,10 +110,14 @@ class VoteFields(Strict):
         messages: Sequence[Mapping[str, Any]],
         client: httpx.AsyncClient,
     ) -> HttpVerifier | None:
-        """Raises InvalidRequest for a name that the settings do not have."""
+        """Raises InvalidRequest for a name that the settings do not have, and for images, which
+        no verifier is shown."""
         if isinstance(self.weight, str):
             return None
         name = self.weight.verifier
+        if any(isinstance(message["content"], list) for message in messages):
+            field = "vote.weight.verifier"
+            raise InvalidRequest(f"{field}: is shown texts alone, and there are images", field)
         if name not in settings.verifiers:
             known = ", ".join(settings.verifiers) or "none"
             field = "vote.weight.verifier"

@@ -161,7 +161,7 @@ async def test_a_vote_is_told_beside_the_response() -> None:
         ({"input": []}, "input", "at least 1"),
         ({"input": [{"type": "item_reference", "id": "x"}]}, "input[0]", "one of message"),
         (
-            {"input": [{"role": "user", "content": [{"type": "input_image"}]}]},
+            {"input": [{"role": "user", "content": [{"type": "input_file"}]}]},
             "input[0].content[0]",
             "input_text",
         ),
