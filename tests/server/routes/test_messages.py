@@ -170,7 +170,7 @@ async def test_the_tokens_of_a_prompt_are_counted() -> None:
         ({"messages": [{"role": "system", "content": "x"}]}, "messages[0]: should be an object"),
         (
             {"messages": [{"role": "user", "content": [{"type": "document"}]}]},
-            "messages[0].content[0]: should be an object whose type is one of text, image, tool_result",
+            "messages[0].content[0]: should be an object whose type is one of text, image, ",
         ),
         (
             {"messages": [*QUESTION, {"role": "assistant", "content": "The"}]},
