@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
+from server.checkpoints.gate import Gate
 from server.errors import QueueFull, QueueTimeout
 from server.pace import Pace
 from server.turns import Turns
@@ -32,6 +33,7 @@ class Admission:
         self.places, self._max_queue, self.timeout, self.clock = places, max_queue, timeout, clock
         self._turns = Turns[Ticket, asyncio.Future[None]]()
         self.pace = Pace(clock)
+        self.gate = Gate()
         self.running = 0
         self.waiting = 0
         self.queued = 0
@@ -101,6 +103,7 @@ class Ticket:
         self._entered = admission.clock()
         self._begun: float | None = None
         self._spare = False
+        self._inside = False
         admission.queued += 1
 
     @property
@@ -115,6 +118,7 @@ class Ticket:
         waits = not admission.free
         try:
             async with asyncio.timeout(admission.timeout):
+                await self._enter()
                 await admission.acquire(self)
         except TimeoutError:
             raise QueueTimeout(self.queued_seconds, admission.retry_after) from None
@@ -122,6 +126,10 @@ class Ticket:
         self._begin()
         if waits:
             admission.pace.step(self._entered)
+
+    async def _enter(self) -> None:
+        await self._admission.gate.enter()
+        self._inside = True
 
     @property
     def waited(self) -> float:
@@ -147,6 +155,9 @@ class Ticket:
         if self._spare:
             self._spare = False
             self._admission.release()
+        if self._inside:
+            self._inside = False
+            self._admission.gate.leave()
 
     def _begin(self) -> None:
         self._begun = self._admission.clock()

@@ -20,7 +20,16 @@ from server.hosts import Hosts, answered
 from server.keys import Keys
 from server.observing import Observing
 from server.openapi import Documented
-from server.routes import chat, completions, messages, models, operations, responses, tokens
+from server.routes import (
+    chat,
+    checkpoints,
+    completions,
+    messages,
+    models,
+    operations,
+    responses,
+    tokens,
+)
 from server.state import State
 
 
@@ -39,7 +48,8 @@ def create_app(
             yield
 
     app = Documented(title="Bide", lifespan=lifespan, asks_for_keys=settings.keys is not None)
-    for api in (chat, completions, responses, messages, tokens, models, operations):
+    apis = (chat, completions, responses, messages, tokens, models, operations, checkpoints)
+    for api in apis:
         app.include_router(api.router)
     app.add_exception_handler(errors.ApiError, errors.on_api_error)
     app.add_exception_handler(MathsUnavailable, errors.on_maths_unavailable)

@@ -89,11 +89,13 @@ async def begin(request: Request, asked: Asked, ticket: Ticket) -> None:
     if asked.reduced_from is not None:
         note(request, {"x-bide-brownout": "1"})
     await first_place(request, ticket)
+    note(request, {"x-bide-checkpoint": State.of(request).checkpoints.fingerprint})
 
 
 def _resolved(state: State, body: ChatRequest, ticket: Ticket, prompt: list[int]) -> Asked:
     model = state.model(body.model)
     body.refuse_more(state.settings.max_n)
+    body.refuse_streamed_ids()
     forced = body.forced()
     bound = _bound(model, body.binding(forced))
     read_calls = _reader(model, body, forced)

@@ -113,6 +113,9 @@ class Served(BaseModel):
         str(RELEASED),
         description="a folder, or a Hugging Face id; default: bide-mini, which comes with Bide",
     )
+    registry: Path | None = Field(
+        None, description="folder of published checkpoints, to load while serving; default: none"
+    )
     served_name: str | None = Field(
         None, description="the name clients use; default: the folder's name"
     )

@@ -36,7 +36,7 @@ async def first_place(request: Request, ticket: Ticket) -> None:
     """Wait in the queue, unless the client goes away. Raises QueueTimeout, or Disconnected."""
     state = State.of(request)
     try:
-        if state.admission.free:
+        if state.admission.free and state.admission.gate.is_open:
             await ticket.first_place()
         else:
             await unless_disconnected(request, ticket.first_place())

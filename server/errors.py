@@ -5,6 +5,7 @@ ApiError
 ├── Unauthenticated     401
 ├── Forbidden           403
 ├── UnknownModel        404
+├── CheckpointRefused   409  says why; the weights that were served still are
 ├── TooManyRequests     429  says when to come again
 │   ├── RateLimited
 │   ├── TooManyAtOnce
@@ -72,6 +73,11 @@ class ApiError(Exception):
                 "code": self.code,
             }
         }
+
+
+class CheckpointRefused(ApiError):
+    status = 409
+    kind = "checkpoint_refused"
 
 
 class InvalidRequest(ApiError):

@@ -24,6 +24,7 @@ MEANINGS = {
     401: "No valid API key",
     403: "Not an admin's key",
     404: "There is no such model",
+    409: "The checkpoint cannot be loaded; the message says why",
     413: "The body is too large",
     429: "Too many requests; Retry-After says when to come again",
     500: "A fault of the server",

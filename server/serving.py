@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from server.config import Settings
@@ -14,10 +15,33 @@ if TYPE_CHECKING:
     from server.tracing import Tracing
 
 
+class Supervised(Supervisor[VllmEngine]):
+    """The engine of these settings, whose weights may be exchanged; to those who call it, one."""
+
+    def __init__(self, engine: VllmEngine, settings: Settings) -> None:
+        self._settings = settings
+        super().__init__(engine, lambda: VllmEngine.start(self._settings))
+
+    async def pause(self) -> None:
+        await self.engine.pause()
+
+    async def reload(self, folder: Path) -> None:
+        await self.engine.reload(folder)
+
+    async def resume(self) -> None:
+        await self.engine.resume()
+
+    async def prove(self) -> None:
+        await self.engine.prove()
+
+    def keep(self, folder: Path) -> None:
+        self._settings = self._settings.model_copy(update={"model": str(folder)})
+
+
 @asynccontextmanager
-async def supervised(settings: Settings) -> AsyncIterator[Supervisor[VllmEngine]]:
+async def supervised(settings: Settings) -> AsyncIterator[Supervised]:
     """Raises CannotStart."""
-    supervisor = Supervisor(await VllmEngine.start(settings), lambda: VllmEngine.start(settings))
+    supervisor = Supervised(await VllmEngine.start(settings), settings)
     try:
         yield supervisor
     finally:
@@ -25,11 +49,13 @@ async def supervised(settings: Settings) -> AsyncIterator[Supervisor[VllmEngine]
 
 
 @asynccontextmanager
-async def serving(settings: Settings, supervisor: Supervisor[VllmEngine]) -> AsyncIterator[State]:
+async def serving(settings: Settings, supervisor: Supervised) -> AsyncIterator[State]:
     # Every engine of these settings has the same tokenizer and context.
     first = supervisor.engine
     model = Model(supervisor, first.tokenizer, first.turn_ends, first.max_model_len, settings)
-    state = State.build(settings, model, lambda: supervisor.condition, tracing(settings))
+    state = State.build(
+        settings, model, supervisor, lambda: supervisor.condition, tracing(settings)
+    )
     try:
         yield state
     finally:

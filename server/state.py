@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
@@ -12,9 +13,11 @@ from fastapi import Request
 from decoding.mathematics import Maths
 from server.admission import Admission
 from server.brownout import Brownout
+from server.checkpoints.loader import Checkpoints
 from server.config import NO_CAP, Settings
 from server.engine.model import Model
 from server.engine.supervisor import Condition
+from server.engine.swapping import Swapping
 from server.errors import UnknownModel
 from server.limits import Limits
 from server.metrics import Metrics
@@ -35,6 +38,7 @@ class State:
     brownout: Brownout
     metrics: Metrics
     programs: Programs
+    checkpoints: Checkpoints
     maths: Maths
     http: httpx.AsyncClient
     """To ask verifiers."""
@@ -48,6 +52,7 @@ class State:
         cls,
         settings: Settings,
         model: Model,
+        engine: Swapping,
         condition: Callable[[], Condition],
         tracing: "Tracing | None" = None,
     ) -> "State":
@@ -57,6 +62,7 @@ class State:
             settings = unbounded(settings)
         observers = [tracing.watch] if tracing else []
         programs = Programs(model.engine, metrics, observers)
+        folder = Path(settings.model)
         return cls(
             settings,
             model,
@@ -65,6 +71,7 @@ class State:
             Brownout(settings.brownout, settings.brownout_floor),
             metrics,
             programs,
+            Checkpoints(engine, admission.gate, model.name, folder, settings.registry),
             Maths(),
             httpx.AsyncClient(),
             condition,

@@ -9,6 +9,7 @@ from array import array
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import cycle, islice
+from pathlib import Path
 
 from decoding import markers
 from decoding.engine import Engine, Policy
@@ -25,6 +26,7 @@ from decoding.types import (
     TokenLogprob,
 )
 from server.engine.images import Image
+from server.engine.swapping import SwapFailed
 
 Model = Callable[[tuple[int, ...], int | None], Iterator[int]]
 """What follows some ids under a seed, token by token."""
@@ -123,10 +125,33 @@ class ScriptedEngine:
     ) -> None:
         self.calls: list[Call] = []
         self.sees = sees
+        self.swaps: list[str] = []
+        self.unreadable: dict[str, int] = {}
+        self.speechless = False
+        self.kept: Path | None = None
         self.shown: list[list[str]] = []
         self.called = asyncio.Event()
         self._codec, self._eos = family.codec, family.turn_ends
         self._model, self._sizes, self._stalls, self._free = model, sizes, stalls, free
+
+    async def pause(self) -> None:
+        self.swaps.append("pause")
+
+    async def reload(self, folder: Path) -> None:
+        self.swaps.append(folder.name)
+        if self.swaps.count(folder.name) <= self.unreadable.get(folder.name, 0):
+            raise SwapFailed(f"{folder.name}: the engine cannot read these weights")
+
+    async def resume(self) -> None:
+        self.swaps.append("resume")
+
+    async def prove(self) -> None:
+        self.swaps.append("prove")
+        if self.speechless:
+            raise SwapFailed("what these weights say has no probability")
+
+    def keep(self, folder: Path) -> None:
+        self.kept = folder
 
     async def seeing(
         self, token_ids: Sequence[int], images: Sequence[Image]

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import (
     BaseModel,
     ConfigDict,
+    Discriminator,
     Field,
     PositiveFloat,
     PositiveInt,
@@ -78,6 +79,76 @@ class Stage(Section):
         return value
 
 
+class RlStage(Section):
+    """Reinforcement learning with verifiable rewards. Defaults: what current practice has in common
+    (DAPO, Dr. GRPO, Tülu 3.1, OLMo 2), at the size of the mini world."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_-]*$")
+    kind: Literal["rlvr"]
+    algorithm: Literal["grpo", "ppo"] = "grpo"
+    steps: PositiveInt
+    prompts: PositiveInt = Field(32, description="groups a step that teach something")
+    group: int = Field(8, ge=2, description="completions of a prompt")
+    refills: int = Field(1, ge=0, description="rounds that replace groups that teach nothing")
+    overlap: bool = Field(True, description="draw the next batch while learning from this one")
+
+    task: Path | None = Field(None, description="JSONL of question and answer; default: the world")
+    families: dict[str, PositiveFloat] | None = Field(None, description="instead of the recipe's")
+    hard: float = Field(0.0, ge=0, description="tilt of the levels towards the hard ones")
+    verifier: str = Field("answer", description="a name of training/verifiers")
+    reward: Literal["verified", "random", "format", "wrong-label", "majority"] = Field(
+        "verified", description="the verifier's, or a control of 'Spurious Rewards'"
+    )
+    scale: PositiveFloat = Field(1.0, description="of the score; Tülu 3's PPO has 10")
+    unended: float | None = Field(0.0, description="score of what was cut for its length")
+
+    temperature: PositiveFloat = 1.0
+    max_tokens: PositiveInt = 640
+    thinking: dict[str, int | float | str] = Field({}, description="of each request")
+
+    learning_rate: PositiveFloat = 3e-5
+    warmup_steps: int = Field(5, ge=0)
+    weight_decay: float = Field(0.0, ge=0)
+    clip: PositiveFloat = Field(1.0, description="norm of the gradient")
+    epochs: PositiveInt = Field(1, description="passes over a batch")
+    minibatches: PositiveInt = Field(1, description="updates a pass")
+    clip_low: PositiveFloat = 0.2
+    clip_high: PositiveFloat = 0.272
+    aggregation: Literal["token-mean", "sequence-mean", "constant"] = "token-mean"
+    divide_by_std: bool = Field(False, description="GRPO: scores by their group's deviation")
+    kl: float = Field(0.0, ge=0, description="coefficient of the KL to the stage's base")
+    kl_in: Literal["loss", "reward"] = Field("loss", description="GRPO has it in the loss alone")
+
+    discount: float = Field(1.0, gt=0, le=1)
+    smoothing: float = Field(0.95, ge=0, le=1, description="PPO: λ of GAE")
+    value_learning_rate: PositiveFloat = 1e-4
+    value_clip: PositiveFloat = 0.2
+    value_warmup: int = Field(5, ge=0, description="PPO: steps in which only the values learn")
+    value_from: Path | None = Field(None, description="PPO: a reward model; default: the base")
+
+    held_out: PositiveInt = Field(200, description="problems of the dev split")
+    evaluate_every: PositiveInt = 10
+    servers: tuple[str, ...] = Field((), description="URLs; default: one is started")
+    registry: Path | None = Field(None, description="the servers'; default: the stage's own")
+
+    @field_validator("kl_in")
+    @classmethod
+    def _of_its_algorithm(cls, value: str, info: ValidationInfo) -> str:
+        if value == "reward" and info.data.get("algorithm") != "ppo":
+            raise ValueError("only PPO has rewards for single tokens")
+        return value
+
+    @field_validator("registry")
+    @classmethod
+    def _shared(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        if value is None and info.data.get("servers"):
+            raise ValueError("servers load from a registry: say which they were started with")
+        return value
+
+
+AnyStage = Annotated[Stage | RlStage, Discriminator("kind")]
+
+
 class Batches(Section):
     tokens: PositiveInt = 4096
     lengths: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = (
@@ -104,7 +175,7 @@ class Recipe(Section):
     habits: Habits = Habits()
     batches: Batches = Batches()
     run: Run = Run()
-    stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
+    stages: Annotated[tuple[AnyStage, ...], Field(min_length=1)]
 
 
 def load_recipe(path: Path, overrides: dict[str, object] | None = None) -> Recipe:

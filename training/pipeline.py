@@ -8,10 +8,11 @@ from tokenizers import Tokenizer
 from transformers import AutoTokenizer, PreTrainedTokenizerFast, Qwen3ForCausalLM
 
 from training import pretrain, sft
-from training.config import Recipe, Stage
+from training.config import AnyStage, Recipe, RlStage, Stage
 from training.data.documents import Document
 from training.loop import run_stage
 from training.model import new_model
+from training.rl import train as rl
 from training.tokenizer import build
 
 Documents = Callable[[Recipe, Stage, Tokenizer], Callable[[int], Document]]
@@ -36,14 +37,27 @@ def run(recipe: Recipe, folder: Path, base: Path | None = None) -> Path:
         home = folder / stage.name
         if not (home / "model").exists():
             model, tokenizer = _open(recipe, previous)
-            documents, schedule = KINDS[stage.kind]
-            read = documents(recipe, stage, tokenizer.backend_tokenizer)
             torch.compiler.reset()
-            course = run_stage(recipe, stage, home, model, tokenizer, read, schedule(stage))
-            print(_summary(stage, course.__dict__))
+            print(_run(recipe, stage, home, model, tokenizer))
         previous = home / "model"
     assert previous is not None, "a recipe has at least one stage"
     return previous
+
+
+def _run(
+    recipe: Recipe,
+    stage: AnyStage,
+    home: Path,
+    model: Qwen3ForCausalLM,
+    tokenizer: PreTrainedTokenizerFast,
+) -> str:
+    """Returns a line that sums the stage up."""
+    if isinstance(stage, RlStage):
+        return rl.run_stage(recipe, stage, home, model, tokenizer)
+    documents, schedule = KINDS[stage.kind]
+    read = documents(recipe, stage, tokenizer.backend_tokenizer)
+    course = run_stage(recipe, stage, home, model, tokenizer, read, schedule(stage))
+    return _summary(stage, course.__dict__)
 
 
 def _open(recipe: Recipe, folder: Path | None) -> tuple[Qwen3ForCausalLM, PreTrainedTokenizerFast]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import math
 import multiprocessing
 import os
 import signal
@@ -9,6 +10,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from contextlib import aclosing, suppress
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -33,6 +35,7 @@ from server.engine.pieces import Pieces
 from server.engine.platform import cpu_defaults
 from server.engine.preflight import CannotStart, check_architecture, check_memory, is_folder
 from server.engine.prompt import TokenizerCodec
+from server.engine.swapping import SwapFailed
 from server.errors import EngineUnavailable, InvalidRequest
 
 NEVER = -100.0
@@ -116,6 +119,29 @@ class VllmEngine:
             return None
         ends = [_end(each) for each in self._processes if each.exitcode is not None]
         return ", ".join(ends) or "its process answers no more"
+
+    async def pause(self) -> None:
+        await self.llm.pause_generation(mode="keep", clear_cache=True)
+
+    async def reload(self, folder: Path) -> None:
+        where = {"weights_path": str(folder)}
+        try:
+            await self.llm.collective_rpc("reload_weights", kwargs=where)
+        except EngineDeadError as error:
+            raise EngineUnavailable("the engine has stopped") from error
+        except Exception as error:  # of the model's loader; each means the same here
+            raise SwapFailed(f"{folder.name}: the engine cannot read these weights") from error
+
+    async def resume(self) -> None:
+        await self.llm.resume_generation()
+
+    async def prove(self) -> None:
+        sampling = Sampling(1, temperature=0.0, logprobs=0, ignore_eos=True)
+        prompt = self._codec.encode("1")
+        async with aclosing(self.generate(prompt, sampling)) as chunks:
+            found = [each async for chunk in chunks for each in chunk.logprobs]
+        if not found or not math.isfinite(found[0].drawn.logprob):
+            raise SwapFailed("what these weights say has no probability")
 
     def check_grammar(self, asked: Grammar) -> None:
         """Raises GrammarError for what the engine could not compile."""

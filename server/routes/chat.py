@@ -30,6 +30,8 @@ async def create(body: ChatRequest, request: Request, ticket: Entered) -> Respon
         logprobs=bool(body.logprobs),
         control=asked.control,
         reduced_from=asked.reduced_from,
+        fingerprint=state.checkpoints.witness(),
+        token_ids=asked.prompts[0] if body.return_token_ids else None,
     )
     events = asked.events(state)
     if body.stream:

@@ -37,6 +37,7 @@ async def create(body: CompletionsRequest, request: Request, ticket: Entered) ->
         exclude_reasoning=body.exclude_reasoning,
         control=asked.control,
         reduced_from=asked.reduced_from,
+        fingerprint=state.checkpoints.witness(),
     )
     events = asked.events(state)
     if body.stream:

@@ -39,6 +39,8 @@ class ChatRequest(ThinkingAliases, SamplingFields, ToolFields):
     logprobs: bool | None = None
     top_logprobs: int | None = Field(None, ge=0, le=20, strict=True)
 
+    return_token_ids: bool = False
+
     # These change nothing in the answer.
     user: str | None = None
     metadata: dict[str, Any] | None = None
@@ -56,6 +58,12 @@ class ChatRequest(ThinkingAliases, SamplingFields, ToolFields):
     @property
     def include_usage(self) -> bool:
         return self.stream_options is not None and self.stream_options.include_usage
+
+    def refuse_streamed_ids(self) -> None:
+        """Raises InvalidRequest: they are of a whole answer."""
+        if self.return_token_ids and self.stream:
+            field = "return_token_ids"
+            raise InvalidRequest(f"{field}: is for answers that are not streamed", field)
 
     @property
     def in_pieces(self) -> bool:

@@ -1,7 +1,7 @@
 """`POST /v1/chat/completions`: what it gives, whole or in chunks, in OpenAI's shapes."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from decoding.types import (
@@ -34,15 +34,28 @@ class ChatReply:
         logprobs: bool = False,
         control: ControlFields | None = None,
         reduced_from: int | None = None,
+        fingerprint: Callable[[], str] | None = None,
+        token_ids: Sequence[int] | None = None,
     ) -> None:
-        self._frame = {"id": f"chatcmpl-{number}", "created": int(time.time()), "model": model}
+        """fingerprint: names the weights that have written, so far. token_ids: of the prompt,
+        where those of prompt and completions are to be told."""
+        self._made = {"id": f"chatcmpl-{number}", "created": int(time.time()), "model": model}
+        self._fingerprint, self._token_ids = fingerprint, token_ids
         self._exclude, self._logprobs = exclude_reasoning, logprobs
         self._control, self._reduced_from = control, reduced_from
 
+    @property
+    def _frame(self) -> dict[str, Any]:
+        if self._fingerprint is None:
+            return self._made
+        return {**self._made, "system_fingerprint": self._fingerprint()}
+
     def whole(self, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+        told = {} if self._token_ids is None else {"prompt_token_ids": list(self._token_ids)}
         return {
             **self._frame,
             "object": "chat.completion",
+            **told,
             "choices": [self._choice(i, outcome) for i, outcome in enumerate(outcomes)],
             "usage": usage_object([outcome.final.usage for outcome in outcomes]),
         }
@@ -108,6 +121,8 @@ class ChatReply:
         }
         if final.vote is not None:
             choice["vote"] = vote_object(final.vote)
+        if self._token_ids is not None:
+            choice["token_ids"] = list(final.token_ids)
         return choice
 
     def _thinking(self, final: Final) -> dict[str, Any] | None:

@@ -1,7 +1,7 @@
 """`POST /v1/completions`: what it gives, whole or in chunks, in OpenAI's shapes."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,9 +38,11 @@ class CompletionReply:
         exclude_reasoning: bool,
         control: ControlFields | None,
         reduced_from: int | None,
+        fingerprint: Callable[[], str],
     ) -> None:
         self._frame = {"id": f"cmpl-{number}", "object": "text_completion"}
         self._made = {"created": int(time.time()), "model": model}
+        self._fingerprint = fingerprint
         self._count, self._echoes, self._logprobs = count, echoes, logprobs
         self._exclude = exclude_reasoning
         self._control, self._reduced_from = control, reduced_from
@@ -50,7 +52,8 @@ class CompletionReply:
         return {**self.framed(choices), "usage": self.usage([each.final for each in outcomes])}
 
     def framed(self, choices: list[dict[str, Any]]) -> dict[str, Any]:
-        return {**self._frame, **self._made, "choices": choices}
+        made = {**self._made, "system_fingerprint": self._fingerprint()}
+        return {**self._frame, **made, "choices": choices}
 
     def echo(self, index: int) -> Echo | None:
         return None if self._echoes is None else self._echoes[index // self._count]

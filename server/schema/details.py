@@ -18,7 +18,10 @@ def thinking_object(
     return {
         "tokens": thinking.tokens,
         "waits": thinking.waits,
-        "injected": [{"position": i.position, "text": i.text} for i in thinking.injected],
+        "injected": [
+            {"position": i.position, "text": i.text, "tokens": len(i.token_ids)}
+            for i in thinking.injected
+        ],
         "probes": [
             {"position": probe.position, "answer": probe.answer, "tokens": probe.tokens}
             for probe in thinking.probes

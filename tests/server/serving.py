@@ -71,7 +71,7 @@ def application(
     chosen = Settings(**{"served_name": "small", "allowed_hosts": ["bide"], **settings})
     family = small_family()
     model = Model(engine, small_tokenizer(), family.turn_ends, CONTEXT, chosen)
-    state = State.build(chosen, model, lambda: condition, tracing)
+    state = State.build(chosen, model, engine, lambda: condition, tracing)
 
     @asynccontextmanager
     async def serving() -> AsyncGenerator[State, None]:

@@ -1,0 +1,1 @@
+"""Other weights for the model that is served, while it is served."""

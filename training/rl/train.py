@@ -1,0 +1,303 @@
+"""One stage of reinforcement learning: from a checkpoint's folder to a better one's.
+
+The stage's folder holds `log.jsonl`, `registry/` with the versions that the servers load,
+`resume.pt` while it runs, and `model/` once it is done: of the step that did best on held-out
+problems.
+
+    draw batch k+1 with version k  |  learn from batch k  →  publish version k+1  →  load it
+
+Where batches overlap, the servers draw while the learner learns, and every batch is one version
+old. It is known which: see `rollouts.py`.
+"""
+
+import asyncio
+import json
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.progress import Progress, TextColumn
+from torch import Tensor
+from transformers import PreTrainedTokenizerFast, Qwen3ForCausalLM
+
+from training.config import Recipe, RlStage
+from training.evaluate.tasks import Question, load
+from training.registry import Registry, Version
+from training.rl import advantages
+from training.rl.learner import Learner
+from training.rl.questions import Practice, Questions
+from training.rl.rewards import Rewards
+from training.rl.rollouts import Rollout, Rollouts
+from training.rl.serving import serving
+from training.verifiers import Verifier, named
+
+KEPT = 3
+"""Versions that stay in the registry, beside the best: the servers', and those about to be."""
+
+BEST = "best"
+SEEDS = 1 << 20
+"""Between the seeds of two steps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """verified: what the verifier says, [G, N], whatever was rewarded; asked: groups drawn for it;
+    seconds: that it took."""
+
+    rollouts: list[Rollout]
+    scores: Tensor
+    verified: float
+    rewarded: float
+    informative: float
+    asked: int
+    seconds: float
+
+    @property
+    def tokens(self) -> int:
+        return sum(len(each.completion) for each in self.rollouts)
+
+
+class Stage:
+    def __init__(
+        self,
+        recipe: Recipe,
+        stage: RlStage,
+        folder: Path,
+        model: Qwen3ForCausalLM,
+        tokenizer: PreTrainedTokenizerFast,
+    ) -> None:
+        """Raises UnknownVerifier and TaskError, before anything is learnt."""
+        self.recipe, self.stage, self.folder, self.tokenizer = recipe, stage, folder, tokenizer
+        self.verifier: Verifier = named(stage.verifier)
+        self.rewards = Rewards(stage, self.verifier)
+        self.questions = Questions(recipe, stage)
+        self.exam = held_out(stage)
+        folder.mkdir(parents=True, exist_ok=True)
+        self.registry = Registry(stage.registry or folder / "registry")
+        self.log = Log(folder / "log.jsonl")
+        self.learner = Learner(recipe, stage, model, int(tokenizer.pad_token_id))
+        self.best: tuple[float, str] | None = None
+
+    @property
+    def name(self) -> str:
+        """In the registry."""
+        return f"{self.recipe.name}-{self.stage.name}"
+
+    async def run(self) -> None:
+        drawer, ahead = self._begun()
+        learner, steps = self.learner, self.stage.steps
+        async with serving(self.stage, self.registry.root, drawer) as urls:
+            servers = Rollouts(urls, self._options(), at_once=2 * self.stage.prompts)
+            try:
+                await servers.load(drawer.name, drawer.id)
+                with progress(self.stage.name, steps, learner.step) as bar:
+                    if learner.step == 0:
+                        await self._evaluate(servers, drawer)
+                    batch: Batch | None = await self._draw(servers, drawer, learner.step)
+                    if ahead != drawer:
+                        drawer = await self._hand_over(servers, ahead)
+                    while batch is not None:
+                        batch, drawer = await self._step(servers, batch, drawer)
+                        bar.update(bar.task_ids[0], completed=learner.step)
+                # The last one is no better than the best only because it was never looked at.
+                await self._evaluate(servers, drawer)
+            finally:
+                await servers.close()
+        self._finish()
+
+    async def _step(
+        self, servers: Rollouts, batch: Batch, drawer: Version
+    ) -> tuple[Batch | None, Version]:
+        """Learn from a batch, and draw the next one: beside it, or after it."""
+        learner, began = self.learner, time.perf_counter()
+        following, drawing = learner.step + 1, None
+        more = following < self.stage.steps
+        if more and self.stage.overlap:
+            drawing = asyncio.create_task(self._draw(servers, drawer, following))
+        figures = await asyncio.to_thread(learner.learn, batch.rollouts, batch.scores)
+        learnt = time.perf_counter() - began
+        ahead = self._publish()
+        self._save(drawer if self.stage.overlap else ahead, ahead)
+        next_batch = await drawing if drawing is not None else None
+        drawer = await self._hand_over(servers, ahead)
+        if more and next_batch is None:
+            next_batch = await self._draw(servers, drawer, following)
+        if learner.step % self.stage.evaluate_every == 0:
+            await self._evaluate(servers, drawer)
+        self._note(batch, figures, learnt, time.perf_counter() - began)
+        return next_batch, drawer
+
+    def _begun(self) -> tuple[Version, Version]:
+        """The versions that the next batch is drawn with, and that the servers load after it."""
+        path = self.folder / "resume.pt"
+        if not path.exists():
+            version = self._publish()
+            return version, version
+        saved = torch.load(path, weights_only=True)
+        self.learner.restore(saved["learner"])
+        self.best = None if saved["best"] is None else (saved["best"][0], saved["best"][1])
+        self.log.drop_after(self.learner.step)
+        find = self.registry.resolve
+        return find(self.name, saved["drawer"]), find(self.name, saved["ahead"])
+
+    def _publish(self) -> Version:
+        folder = self.folder / "version.unfinished"
+        shutil.rmtree(folder, ignore_errors=True)
+        self.learner.model.save_pretrained(folder)
+        self.tokenizer.save_pretrained(folder)
+        lineage = {"recipe": self.recipe.name, "stage": self.stage.name, "step": self.learner.step}
+        version = self.registry.publish(folder, self.name, lineage)
+        shutil.rmtree(folder)
+        return version
+
+    def _save(self, drawer: Version, ahead: Version) -> None:
+        state = {
+            "learner": self.learner.state(),
+            "drawer": drawer.id,
+            "ahead": ahead.id,
+            "best": None if self.best is None else list(self.best),
+        }
+        unfinished = self.folder / "resume.unfinished"
+        torch.save(state, unfinished)
+        unfinished.replace(self.folder / "resume.pt")
+
+    async def _hand_over(self, servers: Rollouts, ahead: Version) -> Version:
+        """From now on the servers draw with it, and the learner knows that they do."""
+        await servers.load(ahead.name, ahead.id)
+        self.learner.draw_with_these()
+        self.registry.gc(self.name, KEPT, [ahead.id])
+        return ahead
+
+    async def _draw(self, servers: Rollouts, version: Version, step: int) -> Batch:
+        """The groups of a step that teach something, as far as the refills go."""
+        began, stage = time.perf_counter(), self.stage
+        practised: list[Practice] = []
+        groups: list[list[Rollout]] = []
+        all_scores: list[Tensor] = []
+        start, asked = step * stage.prompts * (1 + stage.refills), 0
+        verified = rewarded = useful = 0.0
+        for _ in range(1 + stage.refills):
+            questions = self.questions.some(start + asked, stage.prompts - len(groups))
+            drawn = await servers.groups(
+                [question.text for question in questions],
+                stage.group,
+                version=str(version),
+                seed=(self.recipe.run.seed + 1) * SEEDS * 1024 + step * SEEDS + asked * 64,
+            )
+            scores = self.rewards(questions, drawn, f"{self.recipe.run.seed}:{step}:{asked}")
+            kept = advantages.informative(scores) if stage.algorithm == "grpo" else None
+            verified += float(self.rewards.verified(questions, drawn).sum())
+            rewarded += float(scores.sum())
+            asked += len(questions)
+            for at, (question, group) in enumerate(zip(questions, drawn, strict=True)):
+                if kept is None or kept[at]:
+                    useful += 1
+                    practised.append(question)
+                    groups.append(group)
+                    all_scores.append(scores[at])
+            if len(groups) >= stage.prompts:
+                break
+        completions = asked * stage.group
+        return Batch(
+            [rollout for group in groups for rollout in group],
+            torch.stack(all_scores) if all_scores else torch.zeros(0, stage.group),
+            verified / completions,
+            rewarded / completions,
+            useful / asked,
+            asked,
+            time.perf_counter() - began,
+        )
+
+    async def _evaluate(self, servers: Rollouts, version: Version) -> None:
+        """Greedy accuracy on problems of the dev split; the best version is tagged."""
+        drawn = await servers.groups(
+            [each.text for each in self.exam], 1, version=str(version), seed=0, temperature=0
+        )
+        scores = [
+            self.verifier.verify(group[0].text, each.answer).score
+            for each, group in zip(self.exam, drawn, strict=True)
+        ]
+        score = sum(scores) / len(scores)
+        length = sum(len(group[0].completion) for group in drawn) / len(drawn)
+        if self.best is None or score > self.best[0]:
+            self.best = (score, version.id)
+            self.registry.tag(self.name, BEST, version.id)
+        self.log.write(step=self.learner.step, held_out=score, held_out_tokens=length)
+
+    def _note(self, batch: Batch, figures: dict[str, float], learnt: float, seconds: float) -> None:
+        self.log.write(
+            step=self.learner.step,
+            reward=batch.rewarded,
+            verified=batch.verified,
+            informative=batch.informative,
+            completion_tokens=batch.tokens / max(1, len(batch.rollouts)),
+            ended=sum(each.ended for each in batch.rollouts) / max(1, len(batch.rollouts)),
+            **figures,
+            drawing_seconds=batch.seconds,
+            learning_seconds=learnt,
+            seconds=seconds,
+            idle=1 - learnt / seconds,
+            staleness=int(self.stage.overlap and self.learner.step > 1),
+        )
+
+    def _options(self) -> dict[str, Any]:
+        options: dict[str, Any] = {
+            "temperature": self.stage.temperature,
+            "max_tokens": self.stage.max_tokens,
+        }
+        return {**options, "thinking": self.stage.thinking} if self.stage.thinking else options
+
+    def _finish(self) -> None:
+        best = self.registry.resolve(self.name, BEST)
+        unfinished = self.folder / "model.unfinished"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        ignored = shutil.ignore_patterns("COMPLETE", "manifest.json")
+        shutil.copytree(best.folder, unfinished, ignore=ignored)
+        unfinished.rename(self.folder / "model")
+        (self.folder / "resume.pt").unlink(missing_ok=True)
+
+
+def run_stage(
+    recipe: Recipe,
+    stage: RlStage,
+    folder: Path,
+    model: Qwen3ForCausalLM,
+    tokenizer: PreTrainedTokenizerFast,
+) -> str:
+    """Learn, and leave the best weights in folder/model. Returns a line that sums it up."""
+    made = Stage(recipe, stage, folder, model, tokenizer)
+    asyncio.run(made.run())
+    assert made.best is not None, "a stage is evaluated at its start"
+    return f"{stage.name}: {stage.steps} steps, {made.best[0]:.1%} of the dev split at its best"
+
+
+def held_out(stage: RlStage) -> Sequence[Question]:
+    """Never of what is trained on: the world's dev split."""
+    return load("world", stage.held_out, "dev")
+
+
+class Log:
+    """One JSON line a record; on resuming, lines past the resumed step are dropped."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def write(self, **record: Any) -> None:
+        rounded = {k: round(v, 6) if isinstance(v, float) else v for k, v in record.items()}
+        with self._path.open("a") as file:
+            file.write(json.dumps(rounded) + "\n")
+
+    def drop_after(self, step: int) -> None:
+        rows = [json.loads(line) for line in self._path.read_text().splitlines()]
+        kept = [json.dumps(row) + "\n" for row in rows if row["step"] <= step]
+        self._path.write_text("".join(kept))
+
+
+def progress(name: str, steps: int, done: int) -> Progress:
+    bar = Progress(*Progress.get_default_columns(), TextColumn("{task.completed}/{task.total}"))
+    bar.add_task(name, total=steps, completed=done)
+    return bar
