@@ -1,7 +1,9 @@
 """Two servers started side by side: Bide, and vLLM's own with the same engine settings."""
 
 import asyncio
+import ctypes
 import os
+import signal
 import sys
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, closing
@@ -12,6 +14,8 @@ import httpx
 
 from clients.overhead import Rival
 from clients.wire import BideError
+
+PR_SET_PDEATHSIG = 1
 
 PATIENCE = 180
 """Seconds until a server answers."""
@@ -77,7 +81,10 @@ async def started(
         "VLLM_LOGGING_LEVEL": "ERROR",
     }
     process = await asyncio.create_subprocess_exec(
-        *command(settings, port), env=environment, stdout=asyncio.subprocess.DEVNULL
+        *command(settings, port),
+        env=environment,
+        stdout=asyncio.subprocess.DEVNULL,
+        preexec_fn=_ending_with_its_parent,
     )
     try:
         await answering(name, f"http://127.0.0.1:{port}/health")
@@ -86,6 +93,12 @@ async def started(
         if process.returncode is None:
             process.terminate()
         await process.wait()
+
+
+def _ending_with_its_parent() -> None:
+    """Also with one that is killed, where nothing of ours runs any more. Linux alone has it."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 async def answering(name: str, url: str) -> None:

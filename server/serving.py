@@ -34,6 +34,9 @@ class Supervised(Supervisor[VllmEngine]):
     async def prove(self) -> None:
         await self.engine.prove()
 
+    async def fail(self) -> None:
+        await self._current.stop()
+
     def keep(self, folder: Path) -> None:
         self._settings = self._settings.model_copy(update={"model": str(folder)})
 

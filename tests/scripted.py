@@ -150,6 +150,9 @@ class ScriptedEngine:
         if self.speechless:
             raise SwapFailed("what these weights say has no probability")
 
+    async def fail(self) -> None:
+        self.swaps.append("fail")
+
     def keep(self, folder: Path) -> None:
         self.kept = folder
 

@@ -79,11 +79,34 @@ class Stage(Section):
         return value
 
 
-class RlStage(Section):
+class Practised(Section):
+    """A stage that learns from completions of its own, which servers draw and a verifier judges."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_-]*$")
+    task: Path | None = Field(None, description="JSONL of question and answer; default: the world")
+    families: dict[str, PositiveFloat] | None = Field(None, description="instead of the recipe's")
+    hard: float = Field(0.0, ge=0, description="tilt of the levels towards the hard ones")
+    verifier: str = Field("answer", description="a name of training/verifiers")
+    temperature: PositiveFloat = 1.0
+    max_tokens: PositiveInt = 640
+    thinking: dict[str, int | float | str] = Field({}, description="of each request")
+    servers: tuple[str, ...] = Field((), description="URLs; default: one is started")
+    registry: Path | None = Field(
+        None, description="the servers'; default: the stage's own", validate_default=True
+    )
+
+    @field_validator("registry")
+    @classmethod
+    def _shared(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        if value is None and info.data.get("servers"):
+            raise ValueError("servers load from a registry: say which they were started with")
+        return value
+
+
+class RlStage(Practised):
     """Reinforcement learning with verifiable rewards. Defaults: what current practice has in common
     (DAPO, Dr. GRPO, Tülu 3.1, OLMo 2), at the size of the mini world."""
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9_-]*$")
     kind: Literal["rlvr"]
     algorithm: Literal["grpo", "ppo"] = "grpo"
     steps: PositiveInt
@@ -92,19 +115,11 @@ class RlStage(Section):
     refills: int = Field(1, ge=0, description="rounds that replace groups that teach nothing")
     overlap: bool = Field(True, description="draw the next batch while learning from this one")
 
-    task: Path | None = Field(None, description="JSONL of question and answer; default: the world")
-    families: dict[str, PositiveFloat] | None = Field(None, description="instead of the recipe's")
-    hard: float = Field(0.0, ge=0, description="tilt of the levels towards the hard ones")
-    verifier: str = Field("answer", description="a name of training/verifiers")
     reward: Literal["verified", "random", "format", "wrong-label", "majority"] = Field(
         "verified", description="the verifier's, or a control of 'Spurious Rewards'"
     )
     scale: PositiveFloat = Field(1.0, description="of the score; Tülu 3's PPO has 10")
     unended: float | None = Field(0.0, description="score of what was cut for its length")
-
-    temperature: PositiveFloat = 1.0
-    max_tokens: PositiveInt = 640
-    thinking: dict[str, int | float | str] = Field({}, description="of each request")
 
     learning_rate: PositiveFloat = 3e-5
     warmup_steps: int = Field(5, ge=0)
@@ -124,12 +139,12 @@ class RlStage(Section):
     value_learning_rate: PositiveFloat = 1e-4
     value_clip: PositiveFloat = 0.2
     value_warmup: int = Field(5, ge=0, description="PPO: steps in which only the values learn")
-    value_from: Path | None = Field(None, description="PPO: a reward model; default: the base")
+    value_from: str | None = Field(
+        None, description="PPO: a reward-model stage before, or its folder; default: the base"
+    )
 
     held_out: PositiveInt = Field(200, description="problems of the dev split")
     evaluate_every: PositiveInt = 10
-    servers: tuple[str, ...] = Field((), description="URLs; default: one is started")
-    registry: Path | None = Field(None, description="the servers'; default: the stage's own")
 
     @field_validator("kl_in")
     @classmethod
@@ -138,15 +153,54 @@ class RlStage(Section):
             raise ValueError("only PPO has rewards for single tokens")
         return value
 
-    @field_validator("registry")
+    @field_validator("value_from")
     @classmethod
-    def _shared(cls, value: Path | None, info: ValidationInfo) -> Path | None:
-        if value is None and info.data.get("servers"):
-            raise ValueError("servers load from a registry: say which they were started with")
+    def _of_ppo(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None and info.data.get("algorithm") != "ppo":
+            raise ValueError("only PPO has values")
         return value
 
 
-AnyStage = Annotated[Stage | RlStage, Discriminator("kind")]
+class Lora(Section):
+    """Low-rank adapters instead of all weights; merged when the stage is done."""
+
+    rank: PositiveInt = 16
+    alpha: PositiveInt = 32
+    modules: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj")
+
+
+class PreferenceStage(Practised):
+    """Preferences: pairs of a better and a worse completion, from a file or drawn from the base.
+
+    Defaults of DPO are Tülu 3's (arXiv 2411.15124, table 20) but for what the size asks for.
+    """
+
+    kind: Literal["dpo", "reward-model"]
+    pairs: Path | None = Field(None, description="JSONL of prompt, chosen and rejected")
+    prompts: PositiveInt = Field(1000, description="questions to draw pairs for, without `pairs`")
+    samples: int = Field(8, ge=2, description="completions of each; a right and a wrong one pair")
+
+    loss: Literal["length_normalized", "sigmoid", "simpo"] = "length_normalized"
+    beta: PositiveFloat = 5.0
+    margin: float = Field(0.0, ge=0, description="SimPO's γ, by which the better must be ahead")
+    learning_rate: PositiveFloat = 5e-7
+    warmup: float = Field(0.1, ge=0, lt=1, description="share of the steps")
+    epochs: PositiveFloat = 1.0
+    batch: PositiveInt = Field(32, description="pairs an update")
+    micro_batch: PositiveInt = Field(16, description="pairs at once in memory, of each process")
+    longest: PositiveInt = Field(1024, description="tokens of a prompt and a completion")
+    lora: Lora | None = None
+    save_every: PositiveInt = Field(50, description="updates")
+
+    @field_validator("margin")
+    @classmethod
+    def _of_simpo(cls, value: float, info: ValidationInfo) -> float:
+        if value and info.data.get("loss") != "simpo":
+            raise ValueError("only the loss simpo has a margin")
+        return value
+
+
+AnyStage = Annotated[Stage | RlStage | PreferenceStage, Discriminator("kind")]
 
 
 class Batches(Section):
@@ -198,6 +252,7 @@ def load_recipe(path: Path, overrides: dict[str, object] | None = None) -> Recip
         field = ".".join(map(str, first["loc"]))
         line = _line_of(text, str(first["loc"][-1]) if first["loc"] else "")
         raise RecipeError(f"{path}{line}: {field}: {first['msg']}") from error
+    _check_order(recipe, path, text)
     if (recipe.model is None) == (recipe.base is None):
         raise RecipeError(f"{path}: say either base, a checkpoint to go on from, or [model]")
     base_of(recipe, path)
@@ -219,6 +274,14 @@ def base_of(recipe: Recipe, path: Path) -> Path | None:
     line = _line_of(path.read_text(encoding="utf-8"), "base")
     places = " nor in ".join(dict.fromkeys(str(folder) for folder in candidates))
     raise RecipeError(f"{path}{line}: base: there is no checkpoint in {places}")
+
+
+def _check_order(recipe: Recipe, path: Path, text: str) -> None:
+    """Fresh weights have nothing to prefer, and no answers to be rewarded for."""
+    first = recipe.stages[0]
+    if recipe.model is not None and not isinstance(first, Stage):
+        line = _line_of(text, "kind")
+        raise RecipeError(f"{path}{line}: stages.0.kind: {first.kind} needs a base to start from")
 
 
 def _check_families(recipe: Recipe, path: Path, text: str) -> None:

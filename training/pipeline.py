@@ -5,10 +5,15 @@ from pathlib import Path
 
 import torch
 from tokenizers import Tokenizer
-from transformers import AutoTokenizer, PreTrainedTokenizerFast, Qwen3ForCausalLM
+from transformers import (
+    AutoTokenizer,
+    PreTrainedTokenizerFast,
+    Qwen3ForCausalLM,
+    Qwen3ForSequenceClassification,
+)
 
 from training import pretrain, sft
-from training.config import AnyStage, Recipe, RlStage, Stage
+from training.config import AnyStage, PreferenceStage, Recipe, RlStage, Stage
 from training.data.documents import Document
 from training.loop import run_stage
 from training.model import new_model
@@ -38,8 +43,9 @@ def run(recipe: Recipe, folder: Path, base: Path | None = None) -> Path:
         if not (home / "model").exists():
             model, tokenizer = _open(recipe, previous)
             torch.compiler.reset()
-            print(_run(recipe, stage, home, model, tokenizer))
-        previous = home / "model"
+            print(_run(recipe, stage, home, model, tokenizer, previous))
+        if stage.kind != "reward-model":  # it judges what the next stage trains
+            previous = home / "model"
     assert previous is not None, "a recipe has at least one stage"
     return previous
 
@@ -50,14 +56,45 @@ def _run(
     home: Path,
     model: Qwen3ForCausalLM,
     tokenizer: PreTrainedTokenizerFast,
+    base: Path | None,
 ) -> str:
     """Returns a line that sums the stage up."""
     if isinstance(stage, RlStage):
-        return rl.run_stage(recipe, stage, home, model, tokenizer)
+        judge = None if stage.value_from is None else _judge(home.parent, stage.value_from)
+        return rl.run_stage(recipe, stage, home, model, tokenizer, judge)
+    if isinstance(stage, PreferenceStage):
+        return _prefer(recipe, stage, home, model, tokenizer, base)
     documents, schedule = KINDS[stage.kind]
     read = documents(recipe, stage, tokenizer.backend_tokenizer)
     course = run_stage(recipe, stage, home, model, tokenizer, read, schedule(stage))
     return _summary(stage, course.__dict__)
+
+
+def _judge(run: Path, named: str) -> Qwen3ForSequenceClassification:
+    """Of an earlier stage of that name, or in a folder."""
+    stage = run / named / "model"
+    return Qwen3ForSequenceClassification.from_pretrained(
+        stage if stage.is_dir() else named, num_labels=1, attn_implementation="eager"
+    )
+
+
+def _prefer(
+    recipe: Recipe,
+    stage: PreferenceStage,
+    home: Path,
+    model: Qwen3ForCausalLM,
+    tokenizer: PreTrainedTokenizerFast,
+    base: Path | None,
+) -> str:
+    from training import dpo, reward_model
+    from training.preferences import pairs_of
+
+    assert base is not None, "preferences are the second stage at the earliest"
+    home.mkdir(parents=True, exist_ok=True)
+    pairs = pairs_of(recipe, stage, base, home, tokenizer)
+    if stage.kind == "dpo":
+        return dpo.run_stage(recipe, stage, home, model, tokenizer, pairs)
+    return reward_model.run_stage(recipe, stage, home, base, tokenizer, pairs)
 
 
 def _open(recipe: Recipe, folder: Path | None) -> tuple[Qwen3ForCausalLM, PreTrainedTokenizerFast]:

@@ -9,6 +9,7 @@ Nothing is ever overwritten, so that who has a version open has it whole. ROOT m
 folder. `latest` is the highest version and needs no tag.
 """
 
+import fcntl
 import hashlib
 import json
 import os
@@ -17,11 +18,13 @@ import shutil
 import time
 import uuid
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-MARKER, MANIFEST, TAGS = "COMPLETE", "manifest.json", "tags.json"
+MARKER, MANIFEST, TAGS, LOCK = "COMPLETE", "manifest.json", "tags.json", ".lock"
+UNFINISHED, STALE = ".unfinished-", 3600.0
 LATEST = "latest"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 VERSION = re.compile(r"v[1-9][0-9]{0,8}")
@@ -55,6 +58,10 @@ class Version:
 
     def __str__(self) -> str:
         return f"{self.name}/{self.id}"
+
+    @property
+    def is_there(self) -> bool:
+        return not self.folder.is_symlink() and (self.folder / MARKER).is_file()
 
     @property
     def number(self) -> int:
@@ -93,7 +100,7 @@ class Registry:
         home = self._home(name)
         check_folder(folder)
         home.mkdir(parents=True, exist_ok=True)
-        unfinished = home / f".unfinished-{uuid.uuid4().hex}"
+        unfinished = home / f"{UNFINISHED}{uuid.uuid4().hex}"
         try:
             shutil.copytree(folder, unfinished, ignore=shutil.ignore_patterns(MARKER, MANIFEST))
             files = sorted(path for path in unfinished.iterdir())
@@ -141,10 +148,11 @@ class Registry:
                 raise Unknown(f"there is no checkpoint {name!r}")
             return found[-1]
         wanted = version if VERSION.fullmatch(version) else self.tags(name).get(version)
-        if wanted is None or not (home / wanted / MARKER).is_file():
+        found_version = Version(name, wanted or "", home / (wanted or ""))
+        if wanted is None or not VERSION.fullmatch(wanted) or not found_version.is_there:
             known = ", ".join([*(each.id for each in self.versions(name)), *self.tags(name)])
             raise Unknown(f"{name} has no version {version!r}, only {known or 'none'}")
-        return Version(name, wanted, home / wanted)
+        return found_version
 
     def names(self) -> list[str]:
         if not self.root.is_dir():
@@ -157,11 +165,8 @@ class Registry:
         home = self._home(name)
         if not home.is_dir():
             return []
-        found = [
-            Version(name, path.name, path)
-            for path in home.iterdir()
-            if VERSION.fullmatch(path.name) and (path / MARKER).is_file()
-        ]
+        named = [path for path in home.iterdir() if VERSION.fullmatch(path.name)]
+        found = [version for path in named if (version := Version(name, path.name, path)).is_there]
         return sorted(found, key=lambda version: version.number)
 
     def tags(self, name: str) -> dict[str, str]:
@@ -173,22 +178,38 @@ class Registry:
         if tag == LATEST or VERSION.fullmatch(tag) or not NAME.fullmatch(tag):
             raise RegistryError(f"{tag!r} cannot be a tag")
         found = self.resolve(name, version)
-        path = self._home(name) / TAGS
-        _write(path, json.dumps({**self.tags(name), tag: found.id}, indent=2) + "\n")
+        with self._locked(name):
+            tags = {**self.tags(name), tag: found.id}
+            _write(self._home(name) / TAGS, json.dumps(tags, indent=2) + "\n")
         return found
 
-    def gc(self, name: str, keep: int, served: Collection[str] = ()) -> list[Version]:
-        """Removes all but the newest `keep` versions, the tagged ones and those in `served`.
+    @contextmanager
+    def _locked(self, name: str) -> Iterator[None]:
+        """Alone among those who tag or clear up, in this process and others."""
+        with (self._home(name) / LOCK).open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
 
-        served: ids. A version's marker goes first, so that it is never half there.
+    def gc(self, name: str, keep: int, served: Collection[str] = ()) -> list[Version]:
+        """Removes all but the newest `keep` versions, the tagged ones and those in `served`; and
+        what publishing left unfinished an hour ago.
+
+        served: ids; keep: 1 at least, so that no number is given out twice. A version's marker goes
+        first, so that it is never half there.
         """
-        held = {*self.tags(name).values(), *served}
+        if keep < 1:
+            raise RegistryError("gc keeps one version at least")
         removed = []
-        for version in self.versions(name)[: -keep or None]:
-            if version.id not in held:
-                (version.folder / MARKER).unlink()
-                shutil.rmtree(version.folder)
-                removed.append(version)
+        with self._locked(name):
+            held = {*self.tags(name).values(), *served}
+            for version in self.versions(name)[:-keep]:
+                if version.id not in held:
+                    (version.folder / MARKER).unlink()
+                    shutil.rmtree(version.folder)
+                    removed.append(version)
+            for unfinished in self._home(name).glob(f"{UNFINISHED}*"):
+                if time.time() - unfinished.stat().st_mtime > STALE:
+                    shutil.rmtree(unfinished, ignore_errors=True)
         return removed
 
     def _home(self, name: str) -> Path:
@@ -229,11 +250,6 @@ def texts_sha256(folder: Path) -> str:
 def sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def all_versions(registry: Registry) -> Iterator[Version]:
-    for name in registry.names():
-        yield from registry.versions(name)
 
 
 def _object(path: Path) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from server.checkpoints import preflight
 from server.checkpoints.gate import Gate
+from server.checkpoints.preflight import Fit
 from server.engine.swapping import SwapFailed, Swapping
 from server.errors import CheckpointRefused, EngineUnavailable
 from training.registry import LATEST, Registry, RegistryError, Version
@@ -59,6 +59,7 @@ class Checkpoints:
         self._first = folder
         self.version = _published(folder, self._registry)
         self._label = name
+        self._fit: Fit | None = None
         self.state: State = "idle"
         self.history: list[Swap] = []
         self._earlier: list[Version | None] = []
@@ -108,6 +109,8 @@ class Checkpoints:
     async def rollback(self, mode: Mode) -> Swap:
         """To the version before this one. Raises CheckpointRefused where there was none."""
         async with self._lock:
+            while self._earlier and (last := self._earlier[-1]) and not last.is_there:
+                self._earlier.pop()  # the registry has dropped it since
             if not self._earlier or self._earlier[-1] is None:
                 raise CheckpointRefused("there is no earlier version to go back to")
             return await self._load(self._earlier[-1], mode, back=True)
@@ -116,7 +119,7 @@ class Checkpoints:
         began, clock = self._clock(), time.perf_counter()
         try:
             self.state = "checking"
-            await asyncio.to_thread(preflight.check, found, self.folder)
+            await asyncio.to_thread(self._check, found)
             if mode == "immediate":
                 swapping = await self._swap(found)
             else:
@@ -125,53 +128,57 @@ class Checkpoints:
                     swapping = await self._swap(found)
         except (RegistryError, SwapFailed, TimeoutError) as error:
             why = str(error) or f"requests were still running after {self._drain_seconds:g} s"
-            self.history.append(
-                Swap(str(found), mode, began, time.perf_counter() - clock, 0.0, why)
-            )
+            spent = time.perf_counter() - clock
+            self.history.append(Swap(str(found), mode, began, spent, 0.0, why))
             log.warning("%s was not loaded: %s", found, why)
             raise CheckpointRefused(why) from error
         finally:
             self.state = "idle"
-        earlier, self.version = self.version, found
-        self._engine.keep(found.folder)
-        self._served.append(self.fingerprint)
         if back:
             self._earlier.pop()
         else:
-            self._earlier.append(earlier)
+            self._earlier.append(self.version)
+        self.version = found
+        self._engine.keep(found.folder)
         done = Swap(str(found), mode, began, time.perf_counter() - clock, swapping)
         self.history.append(done)
         log.info("%s is served: %.3f s, %.3f s of them swapping", found, done.seconds, swapping)
         return done
 
+    def _check(self, found: Version) -> None:
+        """Raises RegistryError. What is served is read once: its folder may be gone later."""
+        if self._fit is None:
+            self._fit = Fit.of(self.folder)
+        self._fit.check(found)
+
     async def _swap(self, found: Version) -> float:
-        """Seconds in which the engine did nothing else. Raises SwapFailed, with the old weights."""
+        """Seconds in which the engine did nothing else. Whatever it raises, the old weights are
+        back, or an engine with them is about to be started."""
         self.state, began = "swapping", time.perf_counter()
-        await self._engine.pause()
         try:
-            await self._engine.reload(found.folder)
-        except SwapFailed:
-            await self._restore()
-            raise
-        await self._engine.resume()
-        swapping = time.perf_counter() - began
-        self.state = "proving"
-        try:
-            await self._engine.prove()
-        except SwapFailed:
             await self._engine.pause()
+            await self._engine.reload(found.folder)
+            self._served.append(str(found))
+            await self._engine.resume()
+            swapping = time.perf_counter() - began
+            self.state = "proving"
+            await self._engine.prove()
+        except Exception:
             await self._restore()
             raise
         return swapping
 
     async def _restore(self) -> None:
-        """Of a paused engine. One that takes the old weights no more is dead, and is started anew
-        with them by its supervisor."""
+        """Raises EngineUnavailable where the engine takes the old weights no more."""
         try:
+            await self._engine.pause()
             await self._engine.reload(self.folder)
-        except SwapFailed as error:
+            await self._engine.resume()
+        except Exception as error:  # whatever it was: an engine of unknown weights must not serve
+            await self._engine.fail()
             raise EngineUnavailable("the engine has stopped") from error
-        await self._engine.resume()
+        finally:
+            self._served.append(self.fingerprint)
 
 
 def _published(folder: Path, registry: Registry | None) -> Version | None:

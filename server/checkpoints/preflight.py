@@ -8,6 +8,7 @@ import json
 import math
 import struct
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,36 +32,48 @@ class Unfit(RegistryError):
     """One line on why a checkpoint cannot be loaded into this engine."""
 
 
-def check(version: Version, served: Path) -> None:
-    """Reads every byte of it. Raises RegistryError. served: the folder that the engine runs."""
-    version.verify()
-    _check_config(version, served)
-    if texts_sha256(version.folder) != texts_sha256(served):
-        raise Unfit(f"{version}: its tokenizer or template is another one than the engine's")
-    _check_tensors(version, served)
-    _check_values(version)
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """What a checkpoint must have to fit, told of the one that is served.
 
+    Kept, since that one's folder may be gone by the time another comes.
+    """
 
-def _check_config(version: Version, served: Path) -> None:
-    ours, theirs = (_json(folder / "config.json") for folder in (served, version.folder))
-    for key in sorted(SHAPING):
-        if ours.get(key) != theirs.get(key):
-            raise Unfit(
-                f"{version}: {key} is {theirs.get(key)!r}, and the engine runs {ours.get(key)!r}"
-            )
+    config: Mapping[str, Any]
+    texts_sha256: str
+    tensors: Mapping[str, tuple[str, tuple[int, ...]]]
 
+    @classmethod
+    def of(cls, folder: Path) -> "Fit":
+        """Raises Unfit for a folder that is no checkpoint, such as the name of one on a hub."""
+        return cls(_json(folder / "config.json"), texts_sha256(folder), dict(tensors(folder)))
 
-def _check_tensors(version: Version, served: Path) -> None:
-    ours, theirs = dict(tensors(served)), dict(tensors(version.folder))
-    for name in sorted(ours.keys() - theirs.keys()):
-        raise Unfit(f"{version}: the weights {name} are missing")
-    for name in sorted(theirs.keys() - ours.keys()):
-        raise Unfit(f"{version}: the engine has no weights {name}")
-    for name, (dtype, shape) in sorted(theirs.items()):
-        if shape != ours[name][1]:
-            raise Unfit(f"{version}: {name} is {shape}, and the engine's is {ours[name][1]}")
-        if dtype != ours[name][0]:
-            raise Unfit(f"{version}: {name} is {dtype}, and the engine's is {ours[name][0]}")
+    def check(self, version: Version) -> None:
+        """Reads every byte of it. Raises RegistryError."""
+        version.verify()
+        theirs = Fit.of(version.folder)
+        for key in sorted(SHAPING):
+            ours, other = self.config.get(key), theirs.config.get(key)
+            if ours != other:
+                raise Unfit(f"{version}: {key} is {other!r}, and the engine runs {ours!r}")
+        if theirs.texts_sha256 != self.texts_sha256:
+            raise Unfit(f"{version}: its tokenizer or template is another one than the engine's")
+        self._check_tensors(version, theirs.tensors)
+        _check_values(version)
+
+    def _check_tensors(
+        self, version: Version, theirs: Mapping[str, tuple[str, tuple[int, ...]]]
+    ) -> None:
+        for name in sorted(self.tensors.keys() - theirs.keys()):
+            raise Unfit(f"{version}: the weights {name} are missing")
+        for name in sorted(theirs.keys() - self.tensors.keys()):
+            raise Unfit(f"{version}: the engine has no weights {name}")
+        for name, (dtype, shape) in sorted(theirs.items()):
+            own_dtype, own_shape = self.tensors[name]
+            if shape != own_shape:
+                raise Unfit(f"{version}: {name} is {shape}, and the engine's is {own_shape}")
+            if dtype != own_dtype:
+                raise Unfit(f"{version}: {name} is {dtype}, and the engine's is {own_dtype}")
 
 
 def tensors(folder: Path) -> Iterator[tuple[str, tuple[str, tuple[int, ...]]]]:

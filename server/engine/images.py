@@ -6,6 +6,7 @@ So no host is asked that the server's settings do not name, and no redirect is f
 
 import asyncio
 import os
+import struct
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,15 @@ from server.errors import InvalidRequest
 SECONDS = 10
 """Within which an image must have come."""
 
+PIXELS = 16_000_000
+"""Of an image at most: a file of kilobytes may say that it has billions."""
+
+AT_ONCE = 4
+"""Images that are held open, of all requests together, while they are decoded."""
+
+UNREADABLE = (ValueError, NotImplementedError, SyntaxError, struct.error, EOFError)
+"""What decoders raise for files that are broken, each its own."""
+
 
 @dataclass(frozen=True, slots=True)
 class Image:
@@ -25,16 +35,28 @@ class Image:
     field: str
 
 
-async def opened(images: Sequence[Image], domains: Collection[str]) -> list[Any]:
-    """In vLLM's form, in order. Raises InvalidRequest, which names the field, for one that cannot
-    be had, or is none."""
-    os.environ.setdefault("VLLM_MEDIA_URL_ALLOW_REDIRECTS", "0")
-    from vllm.multimodal.media.connector import MediaConnector
+class Opener:
+    """domains: hosts that images may be fetched from."""
 
-    for image in images:
-        _check(image, domains)
-    reader = MediaConnector(allowed_media_domains=sorted(domains))
-    return await asyncio.gather(*(_opened(reader, image) for image in images))
+    def __init__(self, domains: Collection[str]) -> None:
+        os.environ.setdefault("VLLM_MEDIA_URL_ALLOW_REDIRECTS", "0")
+        os.environ.setdefault("VLLM_MAX_IMAGE_PIXELS", str(PIXELS))
+        self._domains = frozenset(domains)
+        self._room = asyncio.Semaphore(AT_ONCE)
+
+    async def opened(self, images: Sequence[Image]) -> list[Any]:
+        """In vLLM's form, in order. Raises InvalidRequest, which names the field, for one that
+        cannot be had, or is none."""
+        from vllm.multimodal.media.connector import MediaConnector
+
+        for image in images:
+            _check(image, self._domains)
+        reader = MediaConnector(allowed_media_domains=sorted(self._domains))
+        found = []
+        for image in images:
+            async with self._room:
+                found.append(await _opened(reader, image))
+        return found
 
 
 def _check(image: Image, domains: Collection[str]) -> None:
@@ -54,13 +76,14 @@ def _check(image: Image, domains: Collection[str]) -> None:
 
 
 async def _opened(reader: Any, image: Image) -> Any:
+    from aiohttp import ClientError
     from PIL.Image import DecompressionBombError
     from vllm.exceptions import VLLMClientError
 
     try:
         async with asyncio.timeout(SECONDS):
             return await reader.fetch_image_async(image.url)
-    except (ValueError, VLLMClientError, DecompressionBombError) as error:
+    except (*UNREADABLE, VLLMClientError, DecompressionBombError) as error:
         raise InvalidRequest(f"{image.field}: cannot be read as an image", image.field) from error
-    except (OSError, TimeoutError) as error:  # aiohttp's errors of connections are OSErrors
+    except (ClientError, OSError, TimeoutError) as error:
         raise InvalidRequest(f"{image.field}: could not be fetched", image.field) from error

@@ -23,6 +23,10 @@ class Swapping(Protocol):
         """Raises SwapFailed unless what the engine says is a token with a probability."""
         ...
 
+    async def fail(self) -> None:
+        """End the engine, whose weights are not to be trusted; another is started then."""
+        ...
+
     def keep(self, folder: Path) -> None:
         """These weights, from now on, also for an engine that is started anew."""
         ...

@@ -29,7 +29,7 @@ from server.config import Settings
 from server.engine import grammar
 from server.engine.detokenizer import Mending
 from server.engine.executor import in_scheduler
-from server.engine.images import Image, opened
+from server.engine.images import Image, Opener
 from server.engine.leftovers import Leftovers
 from server.engine.pieces import Pieces
 from server.engine.platform import cpu_defaults
@@ -64,7 +64,7 @@ class VllmEngine:
     ) -> None:
         self.llm = llm
         self.sees: bool = llm.model_config.is_multimodal_model
-        self._image_domains = image_domains
+        self._images = Opener(image_domains)
         self._processes = processes
         self._leftovers = Leftovers(each.pid for each in processes if each.pid)
         self._numbers = itertools.count()
@@ -152,7 +152,7 @@ class VllmEngine:
     ) -> tuple[list[int], Engine]:
         prompt = TokensPrompt(
             prompt_token_ids=list(token_ids),
-            multi_modal_data={"image": await opened(images, self._image_domains)},
+            multi_modal_data={"image": await self._images.opened(images)},
         )
         try:
             seen: Any = await self.llm.renderer.process_for_engine_async(

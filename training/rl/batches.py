@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from training.config import Batches
-from training.rl.rollouts import Rollout
+from training.rollouts.rollouts import Rollout
 
 
 @dataclass(frozen=True, slots=True)

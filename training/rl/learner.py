@@ -11,12 +11,12 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 from torch.func import functional_call
-from transformers import Qwen3ForCausalLM
+from transformers import Qwen3ForCausalLM, Qwen3ForSequenceClassification
 
 from training.config import Recipe, RlStage
 from training.rl import advantages, losses
 from training.rl.batches import Micro, micros
-from training.rl.rollouts import Rollout
+from training.rollouts.rollouts import Rollout
 
 Compiled = Callable[..., Tensor]
 
@@ -68,16 +68,26 @@ class Values(nn.Module):
 
 
 class Learner:
-    """drawer: the weights that the servers have, one update behind where batches overlap."""
+    """drawer: the weights that drew the next batch, one update behind where batches overlap."""
 
-    def __init__(self, recipe: Recipe, stage: RlStage, model: Qwen3ForCausalLM, pad: int) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        stage: RlStage,
+        model: Qwen3ForCausalLM,
+        pad: int,
+        judge: Qwen3ForSequenceClassification | None = None,
+    ) -> None:
+        """judge: a reward model, from which PPO's values start; else they start from the policy."""
         self.recipe, self.stage, self.model, self._pad = recipe, stage, model.eval(), pad
         self.step = 0
         self.drawer = copy.deepcopy(model)
         self.base = copy.deepcopy(model) if stage.kl else None
         self.values: Values | None = None
         if stage.algorithm == "ppo":
-            self.values = Values(copy.deepcopy(model.model), model.config.hidden_size)
+            self.values = Values(copy.deepcopy((judge or model).model), model.config.hidden_size)
+            if judge is not None:
+                self.values.head.weight.data.copy_(judge.score.weight.data)
         self.optimisers = list(self._optimisers())
         ready = recipe.run.compile and shutil.which("g++") is not None
         self._logprobs: Compiled = torch.compile(_logprobs, dynamic=False) if ready else _logprobs
@@ -98,17 +108,21 @@ class Learner:
     def learn(self, rollouts: Sequence[Rollout], scores: Tensor) -> dict[str, float]:
         """One step on a batch that the drawer's weights drew. scores: [G, N], in its order."""
         prepared = self._prepared(rollouts, scores)
-        report = Report()
+        if self.stage.overlap:  # the next batch is being drawn with the weights of this moment
+            self._draws_with_these()
+        report, whole = Report(), _weight(prepared)
         for _ in range(self.stage.epochs):
             for start in range(self.stage.minibatches):
                 share = prepared[start :: self.stage.minibatches]
-                if share:
-                    self._update(share, report)
+                if _weight(share):
+                    self._update(share, whole / _weight(share), report)
         self.step += 1
+        if not self.stage.overlap:
+            self._draws_with_these()
         return report.means()
 
-    def draw_with_these(self) -> None:
-        """From now on batches are of the weights as they are now."""
+    def _draws_with_these(self) -> None:
+        """The next batch is of the weights as they are now."""
         self.drawer.load_state_dict(self.model.state_dict())
 
     def state(self) -> dict[str, Any]:
@@ -180,9 +194,9 @@ class Learner:
         for piece, part in zip(pieces, whitened.split(sizes), strict=True):
             piece.advantages = part.view_as(piece.advantages)
 
-    def _update(self, pieces: Sequence[Prepared], report: Report) -> None:
+    def _update(self, pieces: Sequence[Prepared], scale: float, report: Report) -> None:
+        """scale: by which the pieces' weights are those of a whole batch."""
         policy_learns = self.values is None or self.step >= self.stage.value_warmup
-        scale = float(self.stage.minibatches)  # each has so small a share of the batch's weights
         with self._stepping():
             for piece in pieces:
                 figures = self._policy_figures(piece, scale) if policy_learns else {}
@@ -268,3 +282,7 @@ def _spread(of_row: Tensor, micro: Micro) -> Tensor:
     rows = torch.zeros(len(micro.mask))
     rows[: len(micro.rows)] = of_row[micro.rows]
     return rows[:, None] * micro.mask
+
+
+def _weight(pieces: Sequence[Prepared]) -> float:
+    return float(sum(piece.weights.sum() for piece in pieces))

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from decoding.answers import extract
 from training.config import RlStage
-from training.rl.questions import Practice
-from training.rl.rollouts import Rollout
+from training.rollouts.questions import Practice
+from training.rollouts.rollouts import Rollout
 from training.verifiers import Verifier
 
 

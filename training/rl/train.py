@@ -7,7 +7,7 @@ problems.
     draw batch k+1 with version k  |  learn from batch k  →  publish version k+1  →  load it
 
 Where batches overlap, the servers draw while the learner learns, and every batch is one version
-old. It is known which: see `rollouts.py`.
+old. It is known which: see `training/rollouts`.
 """
 
 import asyncio
@@ -22,17 +22,21 @@ from typing import Any
 import torch
 from rich.progress import Progress, TextColumn
 from torch import Tensor
-from transformers import PreTrainedTokenizerFast, Qwen3ForCausalLM
+from transformers import (
+    PreTrainedTokenizerFast,
+    Qwen3ForCausalLM,
+    Qwen3ForSequenceClassification,
+)
 
 from training.config import Recipe, RlStage
 from training.evaluate.tasks import Question, load
 from training.registry import Registry, Version
 from training.rl import advantages
 from training.rl.learner import Learner
-from training.rl.questions import Practice, Questions
 from training.rl.rewards import Rewards
-from training.rl.rollouts import Rollout, Rollouts
-from training.rl.serving import serving
+from training.rollouts.questions import Practice, Questions
+from training.rollouts.rollouts import Rollout, Rollouts
+from training.rollouts.servers import serving
 from training.verifiers import Verifier, named
 
 KEPT = 3
@@ -69,6 +73,7 @@ class Stage:
         folder: Path,
         model: Qwen3ForCausalLM,
         tokenizer: PreTrainedTokenizerFast,
+        judge: Qwen3ForSequenceClassification | None = None,
     ) -> None:
         """Raises UnknownVerifier and TaskError, before anything is learnt."""
         self.recipe, self.stage, self.folder, self.tokenizer = recipe, stage, folder, tokenizer
@@ -79,7 +84,7 @@ class Stage:
         folder.mkdir(parents=True, exist_ok=True)
         self.registry = Registry(stage.registry or folder / "registry")
         self.log = Log(folder / "log.jsonl")
-        self.learner = Learner(recipe, stage, model, int(tokenizer.pad_token_id))
+        self.learner = Learner(recipe, stage, model, int(tokenizer.pad_token_id), judge)
         self.best: tuple[float, str] | None = None
 
     @property
@@ -90,16 +95,17 @@ class Stage:
     async def run(self) -> None:
         drawer, ahead = self._begun()
         learner, steps = self.learner, self.stage.steps
-        async with serving(self.stage, self.registry.root, drawer) as urls:
+        async with serving(self.stage.servers, self.registry.root, drawer) as urls:
             servers = Rollouts(urls, self._options(), at_once=2 * self.stage.prompts)
             try:
                 await servers.load(drawer.name, drawer.id)
                 with progress(self.stage.name, steps, learner.step) as bar:
                     if learner.step == 0:
                         await self._evaluate(servers, drawer)
-                    batch: Batch | None = await self._draw(servers, drawer, learner.step)
-                    if ahead != drawer:
-                        drawer = await self._hand_over(servers, ahead)
+                    batch: Batch | None = None
+                    if learner.step < steps:
+                        batch = await self._draw(servers, drawer, learner.step)
+                    drawer = await self._hand_over(servers, drawer, ahead)
                     while batch is not None:
                         batch, drawer = await self._step(servers, batch, drawer)
                         bar.update(bar.task_ids[0], completed=learner.step)
@@ -121,15 +127,15 @@ class Stage:
         figures = await asyncio.to_thread(learner.learn, batch.rollouts, batch.scores)
         learnt = time.perf_counter() - began
         ahead = self._publish()
-        self._save(drawer if self.stage.overlap else ahead, ahead)
         next_batch = await drawing if drawing is not None else None
-        drawer = await self._hand_over(servers, ahead)
+        await self._hand_over(servers, drawer, ahead)
         if more and next_batch is None:
-            next_batch = await self._draw(servers, drawer, following)
-        if learner.step % self.stage.evaluate_every == 0:
-            await self._evaluate(servers, drawer)
+            next_batch = await self._draw(servers, ahead, following)
         self._note(batch, figures, learnt, time.perf_counter() - began)
-        return next_batch, drawer
+        if learner.step % self.stage.evaluate_every == 0:
+            await self._evaluate(servers, ahead)
+        self._save(drawer if self.stage.overlap else ahead, ahead)
+        return next_batch, ahead
 
     def _begun(self) -> tuple[Version, Version]:
         """The versions that the next batch is drawn with, and that the servers load after it."""
@@ -165,11 +171,11 @@ class Stage:
         torch.save(state, unfinished)
         unfinished.replace(self.folder / "resume.pt")
 
-    async def _hand_over(self, servers: Rollouts, ahead: Version) -> Version:
-        """From now on the servers draw with it, and the learner knows that they do."""
-        await servers.load(ahead.name, ahead.id)
-        self.learner.draw_with_these()
-        self.registry.gc(self.name, KEPT, [ahead.id])
+    async def _hand_over(self, servers: Rollouts, drawer: Version, ahead: Version) -> Version:
+        """From now on the servers draw with `ahead`; a resumed run may want the other again."""
+        if ahead != drawer:
+            await servers.load(ahead.name, ahead.id)
+        self.registry.gc(self.name, KEPT, [drawer.id, ahead.id])
         return ahead
 
     async def _draw(self, servers: Rollouts, version: Version, step: int) -> Batch:
@@ -267,9 +273,13 @@ def run_stage(
     folder: Path,
     model: Qwen3ForCausalLM,
     tokenizer: PreTrainedTokenizerFast,
+    judge: Qwen3ForSequenceClassification | None = None,
 ) -> str:
-    """Learn, and leave the best weights in folder/model. Returns a line that sums it up."""
-    made = Stage(recipe, stage, folder, model, tokenizer)
+    """Learn, and leave the best weights in folder/model. Returns a line that sums it up.
+
+    judge: a reward model that PPO's values start from.
+    """
+    made = Stage(recipe, stage, folder, model, tokenizer, judge)
     asyncio.run(made.run())
     assert made.best is not None, "a stage is evaluated at its start"
     return f"{stage.name}: {stage.steps} steps, {made.best[0]:.1%} of the dev split at its best"

@@ -71,7 +71,7 @@ async def test_weights_that_cannot_be_read(registry: Registry) -> None:
     engine.unreadable["v2"] = 1
     with pytest.raises(CheckpointRefused, match="cannot read these weights"):
         await checkpoints.load("mini", "v2", "drain")
-    assert engine.swaps == ["pause", "v2", "v1", "resume"]
+    assert engine.swaps == ["pause", "v2", "pause", "v1", "resume"]
     assert (checkpoints.fingerprint, engine.kept, gate.is_open) == ("mini/v1", None, True)
     assert checkpoints.history[-1].failed is not None
 
@@ -90,6 +90,7 @@ async def test_an_engine_that_takes_the_old_ones_no_more(registry: Registry) -> 
     engine.unreadable |= {"v1": 1, "v2": 1}
     with pytest.raises(EngineUnavailable):
         await checkpoints.load("mini", "v2", "drain")
+    assert engine.swaps[-1] == "fail"
     assert (checkpoints.fingerprint, checkpoints.state, gate.is_open) == ("mini/v1", "idle", True)
 
 

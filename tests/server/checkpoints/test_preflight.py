@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from server.checkpoints.preflight import check
+from server.checkpoints.preflight import Fit
 from tests.checkpoints import CONFIG, checkpoint
 from training.registry import Registry, RegistryError, Version
 
@@ -23,7 +23,7 @@ def published(tmp_path: Path, **different: Any) -> Version:
 
 
 def test_other_values_fit(served: Path, tmp_path: Path) -> None:
-    check(published(tmp_path, tensors={"a": torch.rand(2, 3), "b": torch.rand(4)}), served)
+    Fit.of(served).check(published(tmp_path, tensors={"a": torch.rand(2, 3), "b": torch.rand(4)}))
 
 
 A, B = torch.zeros(2, 3), torch.ones(4)
@@ -45,7 +45,7 @@ def test_what_does_not_fit(
     served: Path, tmp_path: Path, different: dict[str, Any], says: str
 ) -> None:
     with pytest.raises(RegistryError, match=says):
-        check(published(tmp_path, **different), served)
+        Fit.of(served).check(published(tmp_path, **different))
 
 
 def test_a_truncated_file(served: Path, tmp_path: Path) -> None:
@@ -53,4 +53,9 @@ def test_a_truncated_file(served: Path, tmp_path: Path) -> None:
     weights = version.folder / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-4])
     with pytest.raises(RegistryError, match="its hash differs"):
-        check(version, served)
+        Fit.of(served).check(version)
+
+
+def test_what_is_served_may_be_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(RegistryError, match=r"config\.json cannot be read"):
+        Fit.of(tmp_path / "org" / "name")

@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from clients.servers import EngineSettings, started
-from training.config import RlStage
 from training.registry import Version
 
 PLACES = 128
@@ -15,11 +14,14 @@ PLACES = 128
 
 @asynccontextmanager
 async def serving(
-    stage: RlStage, registry: Path, version: Version
+    urls: Sequence[str], registry: Path, version: Version
 ) -> AsyncGenerator[Sequence[str], None]:
-    """URLs of servers that load from the registry. Raises BideError where one does not start."""
-    if stage.servers:
-        yield stage.servers
+    """URLs of servers that load from the registry: those given, else one that is started for this.
+
+    Raises BideError where it does not start.
+    """
+    if urls:
+        yield urls
         return
 
     def command(settings: EngineSettings, port: int) -> list[str]:

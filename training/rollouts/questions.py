@@ -4,7 +4,7 @@ import random
 from dataclasses import dataclass
 from pathlib import Path
 
-from training.config import Recipe, RlStage
+from training.config import Practised, Recipe
 from training.evaluate.tasks import load
 from training.world.families import draw
 
@@ -18,7 +18,7 @@ class Practice:
 class Questions:
     """Of a stage: the world's training split, or the lines of its task, over and over."""
 
-    def __init__(self, recipe: Recipe, stage: RlStage) -> None:
+    def __init__(self, recipe: Recipe, stage: Practised) -> None:
         """Raises TaskError for a line that is no question."""
         self._seed = f"{recipe.run.seed}:{stage.name}"
         self._families = stage.families or recipe.families

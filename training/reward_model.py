@@ -1,0 +1,51 @@
+"""A reward model on TRL (Bradley-Terry, as InstructGPT's): pairs in, a model of one score out.
+
+PPO starts its values from it.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from datasets import Dataset
+from transformers import Qwen3ForSequenceClassification
+from trl import RewardConfig, RewardTrainer
+
+from training.config import PreferenceStage, Recipe
+from training.pair_training import adapters, dataset, fitting, publish, shared, train
+from training.preferences import Pair
+
+
+def run_stage(
+    recipe: Recipe,
+    stage: PreferenceStage,
+    folder: Path,
+    base: Path,
+    tokenizer: Any,
+    pairs: Sequence[Pair],
+) -> str:
+    """Learn, and leave the model in folder/model. Returns a line that sums it up."""
+    folder.mkdir(parents=True, exist_ok=True)
+    kept = fitting(pairs, stage)
+    model = Qwen3ForSequenceClassification.from_pretrained(base, num_labels=1)
+    model.config.pad_token_id = tokenizer.pad_token_id
+    trainer = RewardTrainer(
+        model=model,
+        args=RewardConfig(max_length=stage.longest, **shared(recipe, stage, folder)),
+        train_dataset=whole(dataset(kept, folder)),
+        processing_class=tokenizer,
+        peft_config=adapters(stage, "SEQ_CLS"),
+    )
+    updates = train(trainer, folder)
+    publish(trainer, stage, tokenizer, folder)
+    return f"{stage.name}: {updates} updates on {len(kept)} pairs of {len(pairs)}"
+
+
+def whole(pairs: Dataset) -> Dataset:
+    """Each completion behind its prompt, as the trainer reads them."""
+
+    def joined(row: dict[str, list[int]]) -> dict[str, list[int]]:
+        prompt = row["prompt_ids"]
+        return {each: prompt + row[each] for each in ("chosen_ids", "rejected_ids")}
+
+    return pairs.map(joined, remove_columns=["prompt_ids"])

@@ -1,0 +1,1 @@
+"""Completions drawn from running servers, for whichever stage learns from them."""
