@@ -14,7 +14,8 @@ import asyncio
 import json
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,25 +96,31 @@ class Stage:
     async def run(self) -> None:
         drawer, ahead = self._begun()
         learner, steps = self.learner, self.stage.steps
+        async with self.servers(drawer) as servers:
+            await servers.load(drawer.name, drawer.id)
+            with progress(self.stage.name, steps, learner.step) as bar:
+                if learner.step == 0:
+                    await self._evaluate(servers, drawer)
+                batch: Batch | None = None
+                if learner.step < steps:
+                    batch = await self._draw(servers, drawer, learner.step)
+                drawer = await self._hand_over(servers, drawer, ahead)
+                while batch is not None:
+                    batch, drawer = await self._step(servers, batch, drawer)
+                    bar.update(bar.task_ids[0], completed=learner.step)
+            # The last one is no better than the best only because it was never looked at.
+            await self._evaluate(servers, drawer)
+        self._finish()
+
+    @asynccontextmanager
+    async def servers(self, drawer: Version) -> AsyncGenerator[Rollouts, None]:
+        """Those of the recipe, or one that is started with the drawer's weights."""
         async with serving(self.stage.servers, self.registry.root, drawer) as urls:
             servers = Rollouts(urls, self._options(), at_once=2 * self.stage.prompts)
             try:
-                await servers.load(drawer.name, drawer.id)
-                with progress(self.stage.name, steps, learner.step) as bar:
-                    if learner.step == 0:
-                        await self._evaluate(servers, drawer)
-                    batch: Batch | None = None
-                    if learner.step < steps:
-                        batch = await self._draw(servers, drawer, learner.step)
-                    drawer = await self._hand_over(servers, drawer, ahead)
-                    while batch is not None:
-                        batch, drawer = await self._step(servers, batch, drawer)
-                        bar.update(bar.task_ids[0], completed=learner.step)
-                # The last one is no better than the best only because it was never looked at.
-                await self._evaluate(servers, drawer)
+                yield servers
             finally:
                 await servers.close()
-        self._finish()
 
     async def _step(
         self, servers: Rollouts, batch: Batch, drawer: Version
