@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import uvloop
 from pydantic_settings import SettingsError
 
-from server import logs
+from server import logs, memory
 from server.command_line import settings_from
 from server.config import GROUPS, Settings
 from server.config_file import written
@@ -48,6 +48,7 @@ def main() -> int:
         print(written(settings, GROUPS[1:]), end="")
         return 0
     logs.configure(settings.log_level, settings.log_format)
+    memory.keep_even()
     try:
         check_tracing(settings)
         check_keys(settings.keys)
