@@ -31,6 +31,9 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
             "pydantic",
             "bide[server]",
         ),
+        "checkpoints": Command(
+            "clients.checkpoints", "list|load|rollback", "exchange a running server's weights"
+        ),
         "chat": Command("clients.chat", "[QUESTION]", "talk to a running server"),
         "bench": Command("clients.bench", "[OPTION …]", "load a running server and report"),
         "train": Command("training", "RECIPE", "make a checkpoint", "torch", "bide[train]"),

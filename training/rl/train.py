@@ -1,8 +1,8 @@
 """One stage of reinforcement learning: from a checkpoint's folder to a better one's.
 
-The stage's folder holds `log.jsonl`, `registry/` with the versions that the servers load,
-`resume.pt` while it runs, and `model/` once it is done: of the step that did best on held-out
-problems.
+The stage's folder holds `log.jsonl`, the same for TensorBoard, `registry/` with the versions that
+the servers load, `resume.pt` while it runs, and once it is done `curves.svg` and `model/`: of the
+step that did best on held-out problems.
 
     draw batch k+1 with version k  |  learn from batch k  →  publish version k+1  →  load it
 
@@ -23,6 +23,7 @@ from typing import Any
 import torch
 from rich.progress import Progress, TextColumn
 from torch import Tensor
+from torch.utils.tensorboard import SummaryWriter
 from transformers import (
     PreTrainedTokenizerFast,
     Qwen3ForCausalLM,
@@ -33,6 +34,7 @@ from training.config import Recipe, RlStage
 from training.evaluate.tasks import Question, load
 from training.registry import Registry, Version
 from training.rl import advantages
+from training.rl.figures import draw
 from training.rl.learner import Learner
 from training.rl.rewards import Rewards
 from training.rollouts.questions import Practice, Questions
@@ -271,6 +273,7 @@ class Stage:
         ignored = shutil.ignore_patterns("COMPLETE", "manifest.json")
         shutil.copytree(best.folder, unfinished, ignore=ignored)
         unfinished.rename(self.folder / "model")
+        draw(self.folder / "log.jsonl", self.folder / "curves.svg")
         (self.folder / "resume.pt").unlink(missing_ok=True)
 
 
@@ -302,11 +305,15 @@ class Log:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._board = SummaryWriter(str(path.with_name("tensorboard")))
 
-    def write(self, **record: Any) -> None:
-        rounded = {k: round(v, 6) if isinstance(v, float) else v for k, v in record.items()}
+    def write(self, *, step: int, **record: float) -> None:
+        rounded = {name: round(value, 6) for name, value in record.items()}
         with self._path.open("a") as file:
-            file.write(json.dumps(rounded) + "\n")
+            file.write(json.dumps({"step": step, **rounded}) + "\n")
+        for name, value in record.items():
+            self._board.add_scalar(name, value, step)
+        self._board.flush()
 
     def drop_after(self, step: int) -> None:
         rows = [json.loads(line) for line in self._path.read_text().splitlines()]
