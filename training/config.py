@@ -249,8 +249,8 @@ def load_recipe(path: Path, overrides: dict[str, object] | None = None) -> Recip
         recipe = Recipe.model_validate(data)
     except ValidationError as error:
         first = error.errors()[0]
-        field = ".".join(map(str, first["loc"]))
-        line = _line_of(text, str(first["loc"][-1]) if first["loc"] else "")
+        place = _place(first["loc"], first["type"])
+        field, line = ".".join(place), _line_of(text, place[-1] if place else "")
         raise RecipeError(f"{path}{line}: {field}: {first['msg']}") from error
     _check_order(recipe, path, text)
     if (recipe.model is None) == (recipe.base is None):
@@ -258,6 +258,14 @@ def load_recipe(path: Path, overrides: dict[str, object] | None = None) -> Recip
     base_of(recipe, path)
     _check_families(recipe, path, text)
     return recipe
+
+
+def _place(loc: tuple[int | str, ...], kind: str) -> list[str]:
+    """Of a mistake, as the file has it: pydantic names a stage's kind behind its number."""
+    place = [str(part) for part in loc]
+    if place[:1] == ["stages"] and len(place) > 2:
+        del place[2]
+    return [*place, "kind"] if kind.startswith("union_tag") else place
 
 
 def base_of(recipe: Recipe, path: Path) -> Path | None:

@@ -1,5 +1,6 @@
 """The recipes that ship can be read, and mistakes are named with file, line and field."""
 
+import json
 from contextlib import chdir
 from pathlib import Path
 
@@ -67,6 +68,41 @@ def test_mistakes_of_controls_and_bases_are_named(
     assert was in text
     path.write_text(text.replace(was, becomes))
     with pytest.raises(RecipeError, match=message):
+        load_recipe(path)
+
+
+@pytest.mark.parametrize(
+    ("stage", "message"),
+    [
+        ({"kind": "rlvr"}, r"stages\.0\.steps: Field required"),
+        ({"kind": "rlvr", "steps": 3, "reward": "best"}, r"stages\.0\.reward: .*'majority'"),
+        ({"kind": "rlvr", "steps": 3, "kl_in": "reward"}, r"stages\.0\.kl_in: .*only PPO"),
+        ({"kind": "rlvr", "steps": 3, "value_from": "x"}, r"stages\.0\.value_from: .*only PPO"),
+        (
+            {"kind": "rlvr", "steps": 3, "servers": ["http://x"]},
+            r"stages\.0\.registry: .*servers load from a registry",
+        ),
+        ({"kind": "dpo", "margin": 0.5}, r"stages\.0\.margin: .*only the loss simpo"),
+        ({"kind": "dpo", "losses": "simpo"}, r"stages\.0\.losses: Extra inputs"),
+    ],
+)
+def test_mistakes_of_later_stages_are_named(
+    tmp_path: Path, stage: dict[str, object], message: str
+) -> None:
+    path = tmp_path / "bad.toml"
+    fields = {"name": "last", **stage}
+    lines = [f"{key} = {json.dumps(value)}" for key, value in fields.items()]
+    base = base_of(load_recipe(TOKENS), TOKENS)
+    path.write_text("\n".join(['name = "bad"', f'base = "{base}"', "[[stages]]", *lines]))
+    with pytest.raises(RecipeError, match=message):
+        load_recipe(path)
+
+
+def test_fresh_weights_have_nothing_to_prefer(tmp_path: Path) -> None:
+    path = tmp_path / "bad.toml"
+    text = MINI.read_text().split("[[stages]]")[0]
+    path.write_text(f'{text}\n[[stages]]\nname = "dpo"\nkind = "dpo"\n')
+    with pytest.raises(RecipeError, match=r"stages\.0\.kind: dpo needs a base to start from"):
         load_recipe(path)
 
 
