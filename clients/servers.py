@@ -87,7 +87,7 @@ async def started(
         preexec_fn=_ending_with_its_parent,
     )
     try:
-        await answering(name, f"http://127.0.0.1:{port}/health")
+        await answering(name, f"http://127.0.0.1:{port}/health", process)
         yield Rival(name, f"http://127.0.0.1:{port}", process.pid)
     finally:
         if process.returncode is None:
@@ -101,9 +101,11 @@ def _ending_with_its_parent() -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-async def answering(name: str, url: str) -> None:
+async def answering(name: str, url: str, process: asyncio.subprocess.Process) -> None:
     async with httpx.AsyncClient() as client:
         for _ in range(PATIENCE):
+            if process.returncode is not None:
+                raise BideError(f"{name} ended with status {process.returncode} as it started")
             try:
                 if (await client.get(url)).status_code == httpx.codes.OK:
                     return

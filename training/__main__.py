@@ -25,7 +25,16 @@ def main() -> int:
 
     folder = options.out / f"{recipe.name}-seed{recipe.run.seed}"
     print(f"{recipe.name}, seed {recipe.run.seed}, in {folder}")
-    print(f"done: {run(recipe, folder, base_of(recipe, options.recipe))}")
+    from clients.wire import BideError
+    from training.evaluate.tasks import TaskError
+    from training.preferences import PairError
+    from training.verifiers import BadLabel
+
+    try:
+        print(f"done: {run(recipe, folder, base_of(recipe, options.recipe))}")
+    except (BadLabel, BideError, PairError, TaskError) as error:
+        print(f"bide train: {error}", file=sys.stderr)
+        return 1
     return 0
 
 

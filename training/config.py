@@ -2,7 +2,7 @@
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -14,8 +14,10 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 
+from training.verifiers import VERIFIERS
 from training.world.families import DEFAULT_MIX, FAMILIES
 from training.world.trace import Habits
 
@@ -119,7 +121,7 @@ class RlStage(Practised):
         "verified", description="the verifier's, or a control of 'Spurious Rewards'"
     )
     scale: PositiveFloat = Field(1.0, description="of the score; Tülu 3's PPO has 10")
-    unended: float | None = Field(0.0, description="score of what was cut for its length")
+    unended: float = Field(0.0, description="score of what was cut for its length")
 
     learning_rate: PositiveFloat = 3e-5
     warmup_steps: int = Field(5, ge=0)
@@ -146,6 +148,17 @@ class RlStage(Practised):
     held_out: PositiveInt = Field(200, description="problems of the dev split")
     evaluate_every: PositiveInt = 10
 
+    @model_validator(mode="after")
+    def _nothing_is_idle(self) -> Self:
+        """Nothing is accepted that would change nothing."""
+        of_ppo = ("discount", "smoothing", "value_learning_rate", "value_clip", "value_warmup")
+        _refuse_idle(self, self.algorithm == "grpo", "of GRPO", of_ppo)
+        of_grpo = ("divide_by_std", "refills")
+        _refuse_idle(self, self.algorithm == "ppo", "of PPO", of_grpo)
+        _refuse_idle(self, not self.kl, "without kl", ("kl_in",))
+        _refuse_idle(self, self.task is not None, "where there is a task", ("families", "hard"))
+        return self
+
     @field_validator("kl_in")
     @classmethod
     def _of_its_algorithm(cls, value: str, info: ValidationInfo) -> str:
@@ -159,6 +172,12 @@ class RlStage(Practised):
         if value is not None and info.data.get("algorithm") != "ppo":
             raise ValueError("only PPO has values")
         return value
+
+
+def _refuse_idle(stage: Practised, is_so: bool, where: str, fields: tuple[str, ...]) -> None:
+    for field in fields:
+        if is_so and field in stage.model_fields_set:
+            raise ValueError(f"{field} changes nothing {where}")
 
 
 class Lora(Section):
@@ -187,10 +206,21 @@ class PreferenceStage(Practised):
     warmup: float = Field(0.1, ge=0, lt=1, description="share of the steps")
     epochs: PositiveFloat = 1.0
     batch: PositiveInt = Field(32, description="pairs an update")
-    micro_batch: PositiveInt = Field(16, description="pairs at once in memory, of each process")
+    micro_batch: PositiveInt = Field(16, description="pairs at once in memory, at most")
     longest: PositiveInt = Field(1024, description="tokens of a prompt and a completion")
     lora: Lora | None = None
     save_every: PositiveInt = Field(50, description="updates")
+
+    @model_validator(mode="after")
+    def _nothing_is_idle(self) -> Self:
+        """Nothing is accepted that would change nothing."""
+        _refuse_idle(self, self.kind == "reward-model", "of a reward model", ("loss", "beta"))
+        drawn = (
+            *("task", "families", "hard", "verifier", "temperature", "max_tokens", "thinking"),
+            *("servers", "registry", "prompts", "samples"),
+        )
+        _refuse_idle(self, self.pairs is not None, "where pairs come from a file", drawn)
+        return self
 
     @field_validator("margin")
     @classmethod
@@ -253,6 +283,7 @@ def load_recipe(path: Path, overrides: dict[str, object] | None = None) -> Recip
         field, line = ".".join(place), _line_of(text, place[-1] if place else "")
         raise RecipeError(f"{path}{line}: {field}: {first['msg']}") from error
     _check_order(recipe, path, text)
+    _check_names(recipe, path, text)
     if (recipe.model is None) == (recipe.base is None):
         raise RecipeError(f"{path}: say either base, a checkpoint to go on from, or [model]")
     base_of(recipe, path)
@@ -290,6 +321,25 @@ def _check_order(recipe: Recipe, path: Path, text: str) -> None:
     if recipe.model is not None and not isinstance(first, Stage):
         line = _line_of(text, "kind")
         raise RecipeError(f"{path}{line}: stages.0.kind: {first.kind} needs a base to start from")
+
+
+def _check_names(recipe: Recipe, path: Path, text: str) -> None:
+    """Of stages, which folders are called by; of verifiers; of judges that values start from."""
+    judges: list[str] = []
+    for number, stage in enumerate(recipe.stages):
+        if stage.name in [each.name for each in recipe.stages[:number]]:
+            raise RecipeError(f"{path}: stages.{number}.name: there is another {stage.name!r}")
+        if isinstance(stage, Practised) and stage.verifier not in VERIFIERS:
+            line, known = _line_of(text, "verifier"), ", ".join(sorted(VERIFIERS))
+            field = f"stages.{number}.verifier"
+            raise RecipeError(f"{path}{line}: {field}: no {stage.verifier!r}, only {known}")
+        judge = stage.value_from if isinstance(stage, RlStage) else None
+        if judge is not None and judge not in judges and not Path(judge).is_dir():
+            field = f"stages.{number}.value_from"
+            message = f"there is no reward-model stage before it, nor a folder, {judge}"
+            raise RecipeError(f"{path}{_line_of(text, 'value_from')}: {field}: {message}")
+        if isinstance(stage, PreferenceStage) and stage.kind == "reward-model":
+            judges.append(stage.name)
 
 
 def _check_families(recipe: Recipe, path: Path, text: str) -> None:

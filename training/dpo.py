@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from datasets import Dataset
-from transformers import Qwen3ForCausalLM
+from transformers import Qwen3ForCausalLM, set_seed
 from trl import DPOConfig, DPOTrainer
 
 from training.config import PreferenceStage, Recipe
@@ -58,6 +58,7 @@ def run_stage(
     save. Returns a line that sums it up."""
     folder.mkdir(parents=True, exist_ok=True)
     kept = fitting(pairs, stage)
+    set_seed(recipe.run.seed)  # adapters are fresh
     trainer = PairTrainer(
         model=model,
         args=arguments(recipe, stage, folder),

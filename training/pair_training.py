@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -15,17 +14,16 @@ from peft import LoraConfig
 from transformers.trainer_utils import get_last_checkpoint
 
 from training.config import PreferenceStage, Recipe
-from training.preferences import Pair
+from training.preferences import Pair, PairError
 
 
 def shared(recipe: Recipe, stage: PreferenceStage, folder: Path) -> dict[str, Any]:
     """What trainers of pairs have in common."""
-    processes = int(os.environ.get("WORLD_SIZE", "1"))
-    micro = min(stage.micro_batch, max(1, stage.batch // processes))
+    micro = max(n for n in range(1, stage.micro_batch + 1) if stage.batch % n == 0)
     return {
         "output_dir": str(folder / "resume"),
         "per_device_train_batch_size": micro,
-        "gradient_accumulation_steps": max(1, stage.batch // (micro * processes)),
+        "gradient_accumulation_steps": stage.batch // micro,
         "num_train_epochs": stage.epochs,
         "learning_rate": stage.learning_rate,
         "lr_scheduler_type": "linear",
@@ -58,8 +56,14 @@ def dataset(pairs: Sequence[Pair], folder: Path) -> Dataset:
 
 
 def fitting(pairs: Sequence[Pair], stage: PreferenceStage) -> list[Pair]:
-    """Those that are not longer than the stage's longest: half a completion teaches its half."""
-    return [pair for pair in pairs if pair.longest <= stage.longest]
+    """Those that are not longer than the stage's longest: half a completion teaches its half.
+
+    Raises PairError where none is left.
+    """
+    found = [pair for pair in pairs if pair.longest <= stage.longest]
+    if not found:
+        raise PairError(f"{stage.name}: all {len(pairs)} pairs are over {stage.longest} tokens")
+    return found
 
 
 def adapters(stage: PreferenceStage, task: str) -> LoraConfig | None:
@@ -77,11 +81,23 @@ def adapters(stage: PreferenceStage, task: str) -> LoraConfig | None:
 def train(trainer: Any, folder: Path) -> int:
     """To the end, from the last save on if there is one; the log is written whole. Updates done."""
     saves = folder / "resume"
+    for save in saves.glob("checkpoint-*"):
+        if not _is_whole(save):
+            shutil.rmtree(save)
     last = get_last_checkpoint(str(saves)) if saves.is_dir() else None
     trainer.train(resume_from_checkpoint=last)
     rows = (json.dumps(row) + "\n" for row in trainer.state.log_history)
     (folder / "log.jsonl").write_text("".join(rows))
     return int(trainer.state.global_step)
+
+
+def _is_whole(save: Path) -> bool:
+    """The trainer writes this file last."""
+    try:
+        json.loads((save / "trainer_state.json").read_text())
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def publish(trainer: Any, stage: PreferenceStage, tokenizer: Any, folder: Path) -> None:

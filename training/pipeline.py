@@ -74,7 +74,10 @@ def _judge(run: Path, named: str) -> Qwen3ForSequenceClassification:
     """Of an earlier stage of that name, or in a folder."""
     stage = run / named / "model"
     return Qwen3ForSequenceClassification.from_pretrained(
-        stage if stage.is_dir() else named, num_labels=1, attn_implementation="eager"
+        stage if stage.is_dir() else named,
+        num_labels=1,
+        dtype=torch.float32,
+        attn_implementation="eager",
     )
 
 

@@ -51,6 +51,10 @@ def pairs_of(
     kept = folder / "pairs.jsonl"
     if not kept.exists():
         found = asyncio.run(draw(recipe, stage, base, folder))
+        if not found:
+            raise PairError(
+                f"{stage.name}: no question was answered both ways: more prompts, or more samples"
+            )
         unfinished = kept.with_suffix(".unfinished")
         rows = (json.dumps(asdict(pair), separators=(",", ":")) for pair in found)
         unfinished.write_text("".join(f"{row}\n" for row in rows))
@@ -104,9 +108,7 @@ async def draw(recipe: Recipe, stage: PreferenceStage, base: Path, folder: Path)
     """A right and a wrong completion of each question that the base answers in both ways."""
     verifier, questions = named(stage.verifier), Questions(recipe, stage)
     registry = Registry(stage.registry or folder / "registry")
-    name = f"{recipe.name}-{stage.name}-base"
-    known = registry.versions(name)
-    version = known[-1] if known else registry.publish(base, name)
+    version = registry.publish(base, f"{recipe.name}-{stage.name}-base-seed{recipe.run.seed}")
     options = {"temperature": stage.temperature, "max_tokens": stage.max_tokens}
     thinking = {"thinking": stage.thinking} if stage.thinking else {}
     rng = random.Random(f"{recipe.run.seed}:{stage.name}:pairs")

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from datasets import Dataset
-from transformers import Qwen3ForSequenceClassification
+from transformers import Qwen3ForSequenceClassification, set_seed
 from trl import RewardConfig, RewardTrainer
 
 from training.config import PreferenceStage, Recipe
@@ -27,7 +28,8 @@ def run_stage(
     """Learn, and leave the model in folder/model. Returns a line that sums it up."""
     folder.mkdir(parents=True, exist_ok=True)
     kept = fitting(pairs, stage)
-    model = Qwen3ForSequenceClassification.from_pretrained(base, num_labels=1)
+    set_seed(recipe.run.seed)  # its head is fresh
+    model = Qwen3ForSequenceClassification.from_pretrained(base, num_labels=1, dtype=torch.float32)
     model.config.pad_token_id = tokenizer.pad_token_id
     trainer = RewardTrainer(
         model=model,

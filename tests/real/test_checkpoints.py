@@ -53,7 +53,19 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
 def url(registry: Registry) -> Iterator[str]:
     model = str(registry.resolve("mini", "v1").folder)
     named = ["--model", model, "--served-name", "mini", "--registry", str(registry.root)]
-    process = start(["--port", "0", "--kv-cache-gib", "0.1", "--dtype", "float32", *named])
+    process = start(
+        [
+            "--port",
+            "0",
+            "--log-level",
+            "warning",
+            "--kv-cache-gib",
+            "0.1",
+            "--dtype",
+            "float32",
+            *named,
+        ]
+    )
     try:
         yield address(process)
     finally:

@@ -30,7 +30,7 @@ def seeing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenAI]:
     markers = ["--think-start", "<think>", "--think-end", "</think>"]
     sizes = ["--kv-cache-gib", "0.05", "--max-images", "2", "--dtype", "float32"]
     model = ["--model", str(folder), "--served-name", "sees"]
-    process = start(["--port", "0", *model, *sizes, *markers])
+    process = start(["--port", "0", "--log-level", "warning", *model, *sizes, *markers])
     try:
         yield OpenAI(base_url=f"{address(process)}/v1", api_key="none", max_retries=0)
     finally:

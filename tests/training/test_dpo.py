@@ -34,8 +34,8 @@ def recipe(**stage: Any) -> tuple[Recipe, PreferenceStage]:
             "name": "small",
             "base": ".",
             "stages": [
-                {"name": "prefer", "kind": "dpo", "batch": 4, "micro_batch": 4, "beta": 2.0}
-                | {"learning_rate": 1e-3, "longest": 16}
+                {"name": "prefer", "kind": "dpo", "batch": 4, "micro_batch": 4, "longest": 16}
+                | {"learning_rate": 1e-3}
                 | stage
             ],
         }
@@ -78,7 +78,7 @@ def formula(loss: str, policy: Any, base: Any, beta: float, margin: float) -> fl
 def test_losses_are_their_formulas(
     loss: str, margin: float, tmp_path: Path, tokenizer: Any
 ) -> None:
-    made, stage = recipe(loss=loss, margin=margin)
+    made, stage = recipe(loss=loss, margin=margin, beta=2.0)
     base, policy = model(0), model(1)
     trainer = dpo.PairTrainer(
         model=copy.deepcopy(base),
@@ -90,13 +90,13 @@ def test_losses_are_their_formulas(
     # The base has been asked as the trainer was made; the policy is another one by now.
     trainer.model.load_state_dict(policy.state_dict())
     inputs = trainer.data_collator([trainer.train_dataset[i] for i in range(len(PAIRS))])
-    found = float(trainer._compute_loss(trainer.model.eval(), inputs, return_outputs=False))
+    found = trainer._compute_loss(trainer.model.eval(), inputs, return_outputs=False).item()
     expected = formula(loss, policy.eval(), base.eval(), stage.beta, margin)
     assert found == pytest.approx(expected, rel=1e-4)
 
 
 def test_a_stage_prefers_and_leaves_a_checkpoint(tmp_path: Path, tokenizer: Any) -> None:
-    made, stage = recipe(epochs=8, lora={"rank": 4, "alpha": 8})
+    made, stage = recipe(beta=2.0, epochs=8, lora={"rank": 4, "alpha": 8})
     network = model(0)
     before = formula("sigmoid", network.eval(), network, 1.0, 0.0)
     too_long = Pair([1] * 20, [2], [3])

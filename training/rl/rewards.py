@@ -45,7 +45,7 @@ class Rewards:
         )
 
     def _of(self, rollout: Rollout, label: str | None, rng: random.Random) -> float:
-        if not rollout.ended and self._stage.unended is not None:
+        if not rollout.ended:
             return self._stage.unended
         return self._stage.scale * self._raw(rollout, label, rng)
 

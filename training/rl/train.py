@@ -14,7 +14,7 @@ import asyncio
 import json
 import shutil
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,13 +31,12 @@ from transformers import (
 )
 
 from training.config import Recipe, RlStage
-from training.evaluate.tasks import Question, load
 from training.registry import Registry, Version
 from training.rl import advantages
 from training.rl.figures import draw
 from training.rl.learner import Learner
 from training.rl.rewards import Rewards
-from training.rollouts.questions import Practice, Questions
+from training.rollouts.questions import Practice, Questions, held_out
 from training.rollouts.rollouts import Rollout, Rollouts
 from training.rollouts.servers import serving
 from training.verifiers import Verifier, named
@@ -83,7 +82,9 @@ class Stage:
         self.verifier: Verifier = named(stage.verifier)
         self.rewards = Rewards(stage, self.verifier)
         self.questions = Questions(recipe, stage)
-        self.exam = held_out(stage)
+        self.exam = held_out(stage.task, stage.held_out)
+        # Not each of the world's answers is what another verifier takes for a label.
+        self.examiner = self.verifier if stage.task else named("answer")
         folder.mkdir(parents=True, exist_ok=True)
         self.registry = Registry(stage.registry or folder / "registry")
         self.log = Log(folder / "log.jsonl")
@@ -92,8 +93,8 @@ class Stage:
 
     @property
     def name(self) -> str:
-        """In the registry."""
-        return f"{self.recipe.name}-{self.stage.name}"
+        """In the registry, which other runs may share."""
+        return f"{self.recipe.name}-{self.stage.name}-seed{self.recipe.run.seed}"
 
     async def run(self) -> None:
         drawer, ahead = self._begun()
@@ -150,11 +151,14 @@ class Stage:
         """The versions that the next batch is drawn with, and that the servers load after it."""
         path = self.folder / "resume.pt"
         if not path.exists():
+            self.log.drop_after(-1)
             version = self._publish()
             return version, version
         saved = torch.load(path, weights_only=True)
         self.learner.restore(saved["learner"])
-        self.best = None if saved["best"] is None else (saved["best"][0], saved["best"][1])
+        if saved["best"] is not None:
+            self.best = (saved["best"][0], saved["best"][1])
+            self.registry.tag(self.name, BEST, self.best[1])
         self.log.drop_after(self.learner.step)
         find = self.registry.resolve
         return find(self.name, saved["drawer"]), find(self.name, saved["ahead"])
@@ -179,12 +183,13 @@ class Stage:
         unfinished = self.folder / "resume.unfinished"
         torch.save(state, unfinished)
         unfinished.replace(self.folder / "resume.pt")
+        # Not before: until now a resumed run would have wanted those that the last save named.
+        self.registry.gc(self.name, KEPT, [drawer.id, ahead.id])
 
     async def _hand_over(self, servers: Rollouts, drawer: Version, ahead: Version) -> Version:
         """From now on the servers draw with `ahead`; a resumed run may want the other again."""
         if ahead != drawer:
             await servers.load(ahead.name, ahead.id)
-        self.registry.gc(self.name, KEPT, [drawer.id, ahead.id])
         return ahead
 
     async def _draw(self, servers: Rollouts, version: Version, step: int) -> Batch:
@@ -229,12 +234,11 @@ class Stage:
 
     async def _evaluate(self, servers: Rollouts, version: Version) -> None:
         """Greedy accuracy on problems of the dev split; the best version is tagged."""
-        drawn = await servers.groups(
-            [each.text for each in self.exam], 1, version=str(version), seed=0, temperature=0
-        )
+        texts = [question.text for question in self.exam]
+        drawn = await servers.groups(texts, 1, version=str(version), seed=0, temperature=0)
         scores = [
-            self.verifier.verify(group[0].text, each.answer).score
-            for each, group in zip(self.exam, drawn, strict=True)
+            self.examiner.verify(group[0].text, question.label).score
+            for question, group in zip(self.exam, drawn, strict=True)
         ]
         score = sum(scores) / len(scores)
         length = sum(len(group[0].completion) for group in drawn) / len(drawn)
@@ -295,11 +299,6 @@ def run_stage(
     return f"{stage.name}: {stage.steps} steps, {made.best[0]:.1%} of the dev split at its best"
 
 
-def held_out(stage: RlStage) -> Sequence[Question]:
-    """Never of what is trained on: the world's dev split."""
-    return load("world", stage.held_out, "dev")
-
-
 class Log:
     """One JSON line a record; on resuming, lines past the resumed step are dropped."""
 
@@ -316,6 +315,8 @@ class Log:
         self._board.flush()
 
     def drop_after(self, step: int) -> None:
+        if not self._path.exists():
+            return
         rows = [json.loads(line) for line in self._path.read_text().splitlines()]
         kept = [json.dumps(row) + "\n" for row in rows if row["step"] <= step]
         self._path.write_text("".join(kept))

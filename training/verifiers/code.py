@@ -8,6 +8,7 @@ harm: whoever trains on strangers' programs should put the trainer into a contai
 import json
 import re
 import resource
+import secrets
 import subprocess
 import sys
 import tempfile
@@ -19,34 +20,44 @@ from training.verifiers.verifier import BadLabel, Verdict
 BLOCK = re.compile(r"```(?:python|py)?[^\S\n]*\n(.*?)```", re.DOTALL)
 SECONDS = 5
 MEMORY = 512 << 20
-OUTPUT = 1 << 20
 
 RUNNER = """
 import json, os, sys
-FORBIDDEN = ("socket.", "subprocess.", "ctypes.", "shutil.", "os.exec", "os.fork", "os.posix_spawn",
-             "os.system", "os.spawn", "os.kill", "os.remove", "os.rename", "os.rmdir", "os.mkdir",
-             "os.link", "os.symlink", "os.truncate", "os.chmod", "os.chown")
+FORBIDDEN = ("socket.", "subprocess.", "ctypes.", "shutil.", "gc.", "os.exec", "os.fork", "os.kill",
+             "os.posix_spawn", "os.system", "os.spawn", "os.remove", "os.rename", "os.rmdir",
+             "os.mkdir", "os.link", "os.symlink", "os.truncate", "os.chmod", "os.chown")
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-def _audit(event, arguments):
+FRAMES = ("tb_frame", "gi_frame", "cr_frame", "ag_frame", "f_back")
+def audit(event, arguments):
     if event.startswith(FORBIDDEN) or event == "open" and (arguments[2] or 0) & WRITING:
         raise PermissionError(event)
-program, tests = json.load(sys.stdin)
-out, sys.stdout = sys.stdout, sys.stderr
-sys.addaudithook(_audit)
-scope = {"__name__": "program"}
-passed = 0
-try:
-    exec(compile(program, "program", "exec"), scope)
-    for test in tests:
-        try:
-            exec(compile(test, "test", "exec"), dict(scope))
-            passed += 1
-        except Exception:
-            pass
-except BaseException:
-    pass
-out.write(f"passed {passed}\\n")
-out.flush()
+    if event == "import" and arguments[0] == "_posixsubprocess":
+        raise ImportError(event)
+    if event.startswith(("sys._getframe", "sys._current")):
+        raise ValueError(event)  # which the standard library knows to bear
+    if event == "object.__getattr__" and arguments[1] in FRAMES:
+        raise AttributeError(arguments[1])
+def run(secret, program, tests):
+    # The program cannot know the secret, nor where it is told: both are in this frame alone.
+    told, silent = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silent, 1), os.dup2(silent, 2)
+    write, leave, here = os.write, os._exit, sys.modules["__main__"]
+    sys.modules["__main__"] = type(sys)("__main__")
+    sys.addaudithook(audit)
+    scope, passed = {"__name__": "program"}, 0
+    try:
+        exec(compile(program, "program", "exec"), scope)
+        for test in tests:
+            try:
+                exec(compile(test, "test", "exec"), dict(scope))
+                passed += 1
+            except Exception:
+                pass
+    except BaseException:
+        pass
+    write(told, f"{secret} {passed}\\n".encode())
+    leave(0)
+run(*json.load(sys.stdin))
 """
 
 
@@ -73,11 +84,12 @@ class Code:
 def passing(program: str, tests: list[str], seconds: float) -> tuple[int, str]:
     """How many tests pass, and why it is none where the program did not run to its end."""
     command = [*_without_network(), sys.executable, "-I", "-S", "-c", RUNNER]
+    secret = secrets.token_hex(16)
     with tempfile.TemporaryDirectory() as empty:
         try:
             done = subprocess.run(
                 command,
-                input=json.dumps([program, tests]).encode(),
+                input=json.dumps([secret, program, tests]).encode(),
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 cwd=empty,
@@ -88,9 +100,7 @@ def passing(program: str, tests: list[str], seconds: float) -> tuple[int, str]:
             )
         except subprocess.TimeoutExpired:
             return 0, f"it ran for more than {seconds:g} s"
-    # The last line is the runner's: a program may write what it likes before, but not after.
-    lines = done.stdout[-OUTPUT:].decode(errors="replace").splitlines()
-    found = re.fullmatch(r"passed (\d+)", lines[-1]) if lines and done.returncode == 0 else None
+    found = re.fullmatch(rf"{secret} (\d+)\n", done.stdout.decode(errors="replace"))
     return (int(found[1]), "") if found else (0, f"it ended with status {done.returncode}")
 
 

@@ -27,7 +27,6 @@ def scores(**stage: object) -> list[list[float]]:
 def test_the_truth() -> None:
     assert scores() == [[1, 1, 0], [0, 1, 0]]
     assert scores(scale=10.0, unended=-10.0) == [[10, 10, 0], [0, 10, -10]]
-    assert scores(unended=None) == [[1, 1, 0], [0, 1, 0]]
 
 
 def test_controls() -> None:

@@ -42,7 +42,7 @@ class Rehearsed(Stage):
         """Right or wrong by chance, whatever the weights: what is learnt is told by the weights."""
         right = rng.random() < 0.5
         labels = {each.text: each.label for each in self.questions.some(0, 100)}
-        labels |= {each.text: each.answer for each in self.exam}
+        labels |= {each.text: each.label for each in self.exam}
         stated = labels[question] if right else "x"
         return [RIGHT if right else WRONG, END], f"The answer is {stated}."
 

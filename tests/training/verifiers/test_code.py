@@ -8,6 +8,7 @@ import pytest
 from training.verifiers import BadLabel
 from training.verifiers.code import Code
 
+ENUM = "from enum import IntEnum\nP = IntEnum('P', 'x')"
 TESTS = json.dumps(["assert add(1, 2) == 3", "assert add(-1, 1) == 0"])
 
 
@@ -23,8 +24,14 @@ def block(program: str) -> str:
         ("def add(a, b):\n    return a - b - 100", 0),
         ("def add(", 0),
         ("raise SystemExit(0)", 0),
-        ("print('passed 2')\nimport os\nos._exit(0)", 0),
-        ("import sys\nsys.__stdout__.write('passed 2')\nsys.__stdout__.flush()\n1/0", 0),
+        ("import os\nos.write(1, b'passed 2\\n')\nos._exit(0)", 0),
+        ("import os\nfor fd in range(3, 32):\n    os.write(fd, b'2')", 0),
+        ("import __main__ as m\nm.passed = 2\nm.tests.clear()", 0),
+        ("import sys\nsys.modules['__main__'].passed = 2", 0),
+        ("import _posixsubprocess", 0),
+        ("import sys\nf = sys._getframe(1)\nf.f_locals['tests'].clear()", 0),
+        ("try:\n    1/0\nexcept Exception as e:\n    e.__traceback__.tb_frame.f_back", 0),
+        (f"{ENUM}\ndef add(a, b):\n    return P.x * a + b", 1),
     ],
 )
 def test_shares(program: str, share: float) -> None:
@@ -57,8 +64,10 @@ def test_what_it_may_not_do(attempt: str, tmp_path: Path) -> None:
     assert not path.exists() or path.read_bytes() == b""
 
 
-def test_its_time_is_bounded() -> None:
-    verdict = Code(seconds=1).verify(block("while True:\n    pass"), TESTS)
+@pytest.mark.parametrize("busy", ["pass", "os.write(1, b'x' * 65536)"])
+def test_its_time_is_bounded(busy: str) -> None:
+    program = f"import os\nwhile True:\n    {busy}"
+    verdict = Code(seconds=1).verify(block(program), TESTS)
     assert verdict.score == 0
 
 
