@@ -230,11 +230,11 @@ def check_folder(folder: Path) -> None:
 def _refuse_links(folder: Path) -> None:
     for path in folder.rglob("*"):
         if path.is_symlink():
-            raise RegistryError(f"{path} is a link: a checkpoint has files alone")
+            raise RegistryError(f"{path.name} is a link: a checkpoint has files alone")
         if path.suffix in CODE:
             raise RegistryError(f"{path.name}: only safetensors are loaded, and no code")
         if path.is_dir():
-            raise RegistryError(f"{path} is a folder: a checkpoint has files alone")
+            raise RegistryError(f"{path.name} is a folder: a checkpoint has files alone")
 
 
 def texts_sha256(folder: Path) -> str:
@@ -256,11 +256,11 @@ def _object(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_bytes())
     except OSError as error:
-        raise RegistryError(f"{path} cannot be read: {error.strerror}") from error
+        raise RegistryError(f"{path.name} cannot be read: {error.strerror}") from error
     except ValueError as error:
-        raise RegistryError(f"{path} is not JSON: {error}") from error
+        raise RegistryError(f"{path.name} is not JSON: {error}") from error
     if not isinstance(content, dict):
-        raise RegistryError(f"{path} is not a JSON object")
+        raise RegistryError(f"{path.name} is not a JSON object")
     return content
 
 

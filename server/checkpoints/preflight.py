@@ -6,7 +6,6 @@ An engine that is given weights which do not fit keeps them half loaded, and the
 
 import json
 import math
-import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 
+from server.engine.preflight import BadCheckpoint, header
 from training.registry import RegistryError, Version, texts_sha256
 
 SHAPING = frozenset(
@@ -80,16 +80,10 @@ def tensors(folder: Path) -> Iterator[tuple[str, tuple[str, tuple[int, ...]]]]:
     """Name, type and shape of all weights, by the files' headers. Raises Unfit."""
     for path in sorted(folder.glob("*.safetensors")):
         try:
-            with path.open("rb") as file:
-                (length,) = struct.unpack("<Q", file.read(8))
-                if length > path.stat().st_size - 8:
-                    raise Unfit(f"{path.name} is shorter than its header")
-                header = json.loads(file.read(length))
-            for name, tensor in header.items():
-                if name != "__metadata__":
-                    yield name, (tensor["dtype"], tuple(tensor["shape"]))
-        except (struct.error, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise Unfit(f"{path.name}: its header is not safetensors") from error
+            for name, tensor in header(path)[0].items():
+                yield name, (tensor["dtype"], tuple(tensor["shape"]))
+        except (BadCheckpoint, KeyError, TypeError) as error:
+            raise Unfit(f"{path.name} is broken: its header is not safetensors") from error
 
 
 def _check_values(version: Version) -> None:

@@ -142,6 +142,25 @@ def weight_files(folder: Path) -> list[Path]:
 def tensor_sizes(path: Path) -> tuple[int, int]:
     """Bytes of all tensors, and parameters of the floating-point ones, by the file's header.
 
+    Raises BadCheckpoint.
+    """
+    tensors, length = header(path)
+    try:
+        end = max((tensor["data_offsets"][1] for tensor in tensors.values()), default=0)
+        floats = (tensor for tensor in tensors.values() if tensor["dtype"] in _FLOATS)
+        count = sum(prod(tensor["shape"]) for tensor in floats)
+    except (KeyError, IndexError, TypeError) as error:
+        raise BadCheckpoint(f"{path} is broken: its header is not safetensors") from error
+    if path.stat().st_size != 8 + length + end:
+        raise BadCheckpoint(
+            f"{path} is broken: {path.stat().st_size} bytes, and its header says {8 + length + end}"
+        )
+    return end, count
+
+
+def header(path: Path) -> tuple[dict[str, Any], int]:
+    """What a file of safetensors says of its tensors, by name, and the bytes that takes.
+
     The format: https://huggingface.co/docs/safetensors. Raises BadCheckpoint.
     """
     try:
@@ -149,19 +168,13 @@ def tensor_sizes(path: Path) -> tuple[int, int]:
             (length,) = struct.unpack("<Q", file.read(8))
             if length > path.stat().st_size - 8:
                 raise BadCheckpoint(f"{path} is broken: it is shorter than its header")
-            header = json.loads(file.read(length))
-        tensors = [tensor for name, tensor in header.items() if name != "__metadata__"]
-        end = max((tensor["data_offsets"][1] for tensor in tensors), default=0)
-        count = sum(prod(tensor["shape"]) for tensor in tensors if tensor["dtype"] in _FLOATS)
-    except (struct.error, ValueError, AttributeError, KeyError, IndexError, TypeError) as error:
+            found = json.loads(file.read(length))
+        tensors = {name: each for name, each in found.items() if name != "__metadata__"}
+    except (struct.error, ValueError, AttributeError) as error:
         raise BadCheckpoint(f"{path} is broken: its header is not safetensors") from error
     except OSError as error:
         raise BadCheckpoint(f"{path} cannot be read: {error.strerror}") from error
-    if path.stat().st_size != 8 + length + end:
-        raise BadCheckpoint(
-            f"{path} is broken: {path.stat().st_size} bytes, and its header says {8 + length + end}"
-        )
-    return end, count
+    return tensors, length
 
 
 def _json(path: Path) -> dict[str, Any]:
