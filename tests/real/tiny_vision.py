@@ -1,5 +1,6 @@
 """A model that sees, with random weights: what it says means nothing, what it is shown does."""
 
+import copy
 from pathlib import Path
 
 import torch
@@ -11,7 +12,7 @@ from transformers import (
     Idefics3Processor,
 )
 
-from training.tokenizer import build
+from tests.tokenizer import small_tokenizer
 
 TEMPLATE = (
     "{%- for message in messages -%}"
@@ -30,7 +31,7 @@ PATCHES = 4
 
 def save(folder: Path) -> None:
     """A checkpoint folder as the Hugging Face hub would have it."""
-    tokenizer = build()
+    tokenizer = copy.deepcopy(small_tokenizer())
     extra = [AddedToken(token, special=True, normalized=False) for token in IMAGE_TOKENS]
     tokenizer.add_tokens(extra, special_tokens=True)
     tokenizer.chat_template = TEMPLATE

@@ -18,7 +18,7 @@ from server.engine.prompt import TokenizerCodec
 from server.engine.supervisor import Condition
 from server.state import State
 from tests.scripted import Family, ScriptedEngine, spoken
-from training.tokenizer import build
+from tests.tokenizer import small_tokenizer
 
 CONTEXT = 2048
 
@@ -37,15 +37,10 @@ CHAT_SCOPE = {
 
 @cache
 def small_family() -> Family:
-    tokenizer = build()
+    tokenizer = small_tokenizer()
     codec: Any = TokenizerCodec(tokenizer)
     ends = frozenset([int(tokenizer.eos_token_id)])
     return Family(codec, markers.resolve(markers.BIDE, codec, ends))
-
-
-@cache
-def small_tokenizer() -> Any:
-    return build()
 
 
 @dataclass

@@ -8,12 +8,12 @@ import pytest
 import torch
 from torch.nn.functional import logsigmoid
 
+from tests.tokenizer import small_tokenizer
 from tests.training.rl.small import model
 from training import dpo, reward_model
 from training.config import PreferenceStage, Recipe
 from training.pair_training import dataset
 from training.preferences import Pair
-from training.tokenizer import build
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:TRL currently supports vLLM:UserWarning"),
@@ -47,7 +47,7 @@ def recipe(**stage: Any) -> tuple[Recipe, PreferenceStage]:
 
 @pytest.fixture(scope="module")
 def tokenizer() -> Any:
-    return build()
+    return small_tokenizer()
 
 
 def logprob(network: Any, prompt: list[int], completion: list[int]) -> torch.Tensor:

@@ -6,10 +6,10 @@ import pytest
 import torch
 from transformers import AutoTokenizer, Qwen3ForCausalLM
 
+from tests.tokenizer import small_tokenizer
 from training.config import ModelShape, Recipe
 from training.model import new_model
 from training.pipeline import run
-from training.tokenizer import build
 
 SHAPE = ModelShape(hidden_size=16, layers=1, heads=2, kv_heads=1, head_size=8, feed_forward=16)
 
@@ -17,7 +17,7 @@ SHAPE = ModelShape(hidden_size=16, layers=1, heads=2, kv_heads=1, head_size=8, f
 @pytest.fixture
 def base(tmp_path: Path) -> Path:
     """A checkpoint that no seed of a recipe would give, with a word in its template."""
-    tokenizer = build()
+    tokenizer = small_tokenizer()
     tokenizer.chat_template += "{# of the base #}"
     folder = tmp_path / "base"
     new_model(SHAPE, tokenizer, seed=99).save_pretrained(folder)

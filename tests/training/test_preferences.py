@@ -7,16 +7,17 @@ from typing import Any
 
 import pytest
 
+from tests.tokenizer import small_tokenizer
 from tests.training.rl.small import rollout
 from training.preferences import PairError, paired, read
 from training.rollouts.questions import Practice
-from training.tokenizer import build, prompt_text
+from training.tokenizer import prompt_text
 from training.verifiers import named
 
 
 @pytest.fixture(scope="module")
 def tokenizer() -> Any:
-    return build()
+    return small_tokenizer()
 
 
 def test_read(tmp_path: Path, tokenizer: Any) -> None:

@@ -5,12 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import PreTrainedTokenizerFast
 
-from training.tokenizer import THINK_CLOSE, build, lexicon, prompt_text
+from tests.tokenizer import small_tokenizer
+from training.tokenizer import THINK_CLOSE, lexicon, prompt_text
 
 
 @pytest.fixture(scope="module")
 def tokenizer() -> PreTrainedTokenizerFast:
-    return build()
+    return small_tokenizer()
 
 
 def test_the_lexicon_is_the_same_each_time() -> None:

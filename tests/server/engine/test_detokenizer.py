@@ -8,7 +8,8 @@ from tokenizers.decoders import DecodeStream
 
 from decoding.types import Chunk
 from server.engine.detokenizer import Mending
-from tests.server.serving import small_family, small_tokenizer
+from tests.server.serving import small_family
+from tests.tokenizer import small_tokenizer
 
 PROMPT = "<|user|>\nHow much?<|end|>\n<|assistant|>\n<think>\n"
 

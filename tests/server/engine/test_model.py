@@ -7,7 +7,8 @@ import pytest
 from server.config import Settings
 from server.engine.model import Model
 from server.errors import InvalidRequest
-from tests.server.serving import saying, small_family, small_tokenizer
+from tests.server.serving import saying, small_family
+from tests.tokenizer import small_tokenizer
 
 CALL = {"id": "c", "type": "function", "function": {"name": "f", "arguments": {}}}
 ROLES_ALONE = "{% for message in messages %}{{ message.role ~ message.content }}{% endfor %}"

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server.engine.pieces import Pieces
-from tests.server.serving import small_tokenizer
+from tests.tokenizer import small_tokenizer
 
 PIECES = Pieces(small_tokenizer())
 

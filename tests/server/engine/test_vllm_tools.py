@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from decoding.tool_calls import Read, joined
-from tests.server.serving import small_tokenizer
+from tests.tokenizer import small_tokenizer
 
 pytestmark = pytest.mark.real
 

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
+from tests.tokenizer import small_tokenizer
 from training.config import Recipe, load_recipe
 from training.data.control import Unit, bucket
 from training.data.documents import IGNORE, Document
 from training.data.mixture import documents
-from training.tokenizer import build
 
 RECIPES = Path(__file__).parents[3] / "training" / "recipes"
 UNITS: tuple[Unit, ...] = ("tokens", "steps")
@@ -22,7 +22,7 @@ UNITS: tuple[Unit, ...] = ("tokens", "steps")
 
 @cache
 def tokenizer() -> Tokenizer:
-    return build().backend_tokenizer
+    return small_tokenizer().backend_tokenizer
 
 
 def recipe(unit: Unit, **mix: float) -> Recipe:

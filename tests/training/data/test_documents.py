@@ -6,8 +6,9 @@ import re
 import pytest
 from tokenizers import Tokenizer
 
+from tests.tokenizer import small_tokenizer
 from training.data.documents import IGNORE, chat, encode, encode_cut, plain, without_thinking
-from training.tokenizer import build, prompt_text
+from training.tokenizer import prompt_text
 from training.world.families import draw
 from training.world.problem import Problem
 from training.world.trace import Habits
@@ -15,7 +16,7 @@ from training.world.trace import Habits
 
 @pytest.fixture(scope="module")
 def tokenizer() -> Tokenizer:
-    return build().backend_tokenizer
+    return small_tokenizer().backend_tokenizer
 
 
 @pytest.fixture

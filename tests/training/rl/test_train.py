@@ -4,19 +4,18 @@ import json
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from tests.tokenizer import small_tokenizer
 from tests.training.rl.small import END, RIGHT, WRONG, model, recipe
 from tests.training.rollouts.fake import FakeServer
 from training.rl import train
 from training.rl.train import Stage
 from training.rollouts.rollouts import Rollouts
-from training.tokenizer import build
 
 
 class Killed(Exception):
@@ -54,14 +53,9 @@ class Rehearsed(Stage):
                 raise Killed
 
 
-@cache
-def tokenizer() -> Any:
-    return build()
-
-
 def staged(folder: Path, killed: int | None = None, **more: Any) -> Rehearsed:
     made, only = recipe(steps=4, evaluate_every=2, **more)
-    stage = Rehearsed(made, only, folder, model(), tokenizer())
+    stage = Rehearsed(made, only, folder, model(), small_tokenizer())
     stage.killed = killed
     return stage
 
