@@ -18,6 +18,7 @@ closed = with_config(ConfigDict(extra="forbid"))
 class Position(TypedDict):
     position: int
     text: str
+    tokens: int
 
 
 @closed
@@ -117,6 +118,7 @@ class ChatChoice(TypedDict):
     logprobs: Logprobs | None
     thinking: Thinking | None
     vote: NotRequired[Vote]
+    token_ids: NotRequired[list[int]]
 
 
 @closed
@@ -125,6 +127,8 @@ class Chat(TypedDict):
     object: Literal["chat.completion"]
     created: int
     model: str
+    system_fingerprint: str
+    prompt_token_ids: NotRequired[list[int]]
     choices: list[ChatChoice]
     usage: Usage
 
@@ -153,6 +157,7 @@ class Completion(TypedDict):
     object: Literal["text_completion"]
     created: int
     model: str
+    system_fingerprint: str
     choices: list[CompletionChoice]
     usage: Usage
 

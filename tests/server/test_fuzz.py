@@ -27,8 +27,8 @@ QUICK = CASES == 0
 
 CHECKS = {
     # A 400 is right for what fields say together: JSON Schema cannot say that two budgets
-    # contradict each other, or that a tool of that name is offered.
-    "positive_data_acceptance": {"expected-statuses": ["2xx", 400, 404]},
+    # contradict each other, that a tool of that name is offered, or which checkpoints there are.
+    "positive_data_acceptance": {"expected-statuses": ["2xx", 400, 404, 409]},
 }
 
 

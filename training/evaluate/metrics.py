@@ -27,10 +27,12 @@ def scaling(points: Sequence[Point]) -> float:
 
     Computed so, the runs on AIME24 that the paper lists give the values it prints.
     """
+    measured = sorted((p for p in points if p.tokens > 0), key=lambda p: p.tokens)
     slopes = [
-        (after.accuracy - before.accuracy) / (math.log2(after.tokens) - math.log2(before.tokens))
-        for before, after in combinations(sorted(points, key=lambda p: p.tokens), 2)
-        if after.tokens > before.tokens > 0
+        (after.accuracy - before.accuracy) / doublings
+        for before, after in combinations(measured, 2)
+        # Lengths may differ by so little that their logarithms are the same.
+        if (doublings := math.log2(after.tokens) - math.log2(before.tokens)) > 0
     ]
     return sum(slopes) / len(slopes) if slopes else math.nan
 

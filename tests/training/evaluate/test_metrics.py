@@ -1,5 +1,6 @@
 """Against the runs on AIME24 that s1 publishes (arXiv 2501.19393, appendix)."""
 
+import math
 import random
 
 import pytest
@@ -51,6 +52,11 @@ curves = st.lists(
     max_size=8,
     unique_by=lambda p: p[0],
 )
+
+
+def test_lengths_that_hardly_differ_have_no_slope() -> None:
+    hardly = math.nextafter(9_007.0, math.inf)
+    assert math.isnan(scaling([Point(9_007.0, 1), Point(hardly, 2)]))
 
 
 @given(curves, st.randoms())
