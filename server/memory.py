@@ -3,6 +3,9 @@
 glibc raises the size from which it maps a block by itself to the largest that was ever given back,
 and keeps what is below in pools a thread: tensors of all sizes then leave holes among what stays,
 and a server that runs for days grows. With a fixed size and few pools what is given back is gone.
+
+oneDNN compiles each product of matrices anew for each number of rows, and by default keeps a
+thousand of them: with prompts of all lengths that takes hours to fill.
 """
 
 import ctypes
@@ -18,6 +21,9 @@ MAPPED = 256 << 10
 TRIMMED = 1 << 20
 """Free bytes at a pool's end from which it is given back."""
 
+PRODUCTS = 128
+"""Compiled products that oneDNN keeps: those of every batch that decodes, and more."""
+
 _PARAMETERS = (
     ("MALLOC_ARENA_MAX", -8, ARENAS),
     ("MALLOC_MMAP_THRESHOLD_", -3, MAPPED),
@@ -28,6 +34,7 @@ _PARAMETERS = (
 
 def keep_even() -> None:
     """Before anything large is loaded. What the environment says already counts."""
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", str(PRODUCTS))
     if platform.libc_ver()[0] != "glibc":
         return
     libc = ctypes.CDLL(None)
