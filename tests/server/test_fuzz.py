@@ -110,7 +110,9 @@ def test_no_case_breaks_the_server_or_its_document(fuzzed: Fuzzed) -> None:
         for path, methods in fuzzed.app.openapi()["paths"].items()
         for method in methods
     }
-    assert QUICK or operations <= seen.answered
+    # This server has no registry, and says so: what a load answers is tested where there is one.
+    swaps = {"POST /v1/checkpoints/load", "POST /v1/checkpoints/rollback"}
+    assert QUICK or operations - swaps <= seen.answered
     with asgi.get_client(fuzzed.app) as client:
         question = {"messages": [{"role": "user", "content": "hi"}], "max_tokens": 40}
         headers = {"Authorization": f"Bearer {fuzzed.key}"}
