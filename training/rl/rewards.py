@@ -7,6 +7,7 @@ well as from the truth, it is not the truth that it learnt from.
 import random
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -17,12 +18,22 @@ from training.rollouts.questions import Practice
 from training.rollouts.rollouts import Rollout
 from training.verifiers import Verifier
 
+JUDGED = 4096
+"""Verdicts that are remembered: those of a step."""
+
 
 class Rewards:
     """Scores [G, N] of groups of completions."""
 
     def __init__(self, stage: RlStage, verifier: Verifier) -> None:
-        self._stage, self._verifier = stage, verifier
+        self._stage = stage
+
+        # The log asks what the reward has asked, and completions of a group often say the same.
+        @lru_cache(maxsize=JUDGED)
+        def score(completion: str, label: str) -> float:
+            return verifier.verify(completion, label).score
+
+        self._score = score
 
     def __call__(
         self, questions: Sequence[Practice], groups: Sequence[Sequence[Rollout]], seed: str
@@ -39,7 +50,7 @@ class Rewards:
         """What the verifier says, whatever is rewarded: for the log. [G, N]"""
         return torch.tensor(
             [
-                [self._verifier.verify(each.text, question.label).score for each in row]
+                [self._score(each.text, question.label) for each in row]
                 for question, row in zip(questions, groups, strict=True)
             ]
         )
@@ -54,7 +65,7 @@ class Rewards:
             return float(rng.random() < 0.5)
         if self._stage.reward == "format":
             return float(extract(rollout.text) is not None)
-        return 0.0 if label is None else self._verifier.verify(rollout.text, label).score
+        return 0.0 if label is None else self._score(rollout.text, label)
 
     def _labels(
         self,
