@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from training.config import RecipeError, base_of, load_recipe
+from training.config import RecipeError, base_of, load_recipe, tokenizer_of
 
 
 def main() -> int:
@@ -21,21 +21,29 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 2
     # Imported late: a mistake in the recipe is told at once, not after torch has loaded.
-    from training.pipeline import run
-
-    folder = options.out / f"{recipe.name}-seed{recipe.run.seed}"
-    print(f"{recipe.name}, seed {recipe.run.seed}, in {folder}")
     from clients.wire import BideError
-    from training.evaluate.tasks import TaskError
-    from training.preferences import PairError
+    from training.data.sources import RowError
+    from training.loop import LayoutError
+    from training.pipeline import run
+    from training.processes import joined
     from training.verifiers import BadLabel
 
+    folder = options.out / f"{recipe.name}-seed{recipe.run.seed}"
+    say = print if joined().is_first else _nothing
+    say(f"{recipe.name}, seed {recipe.run.seed}, in {folder}")
     try:
-        print(f"done: {run(recipe, folder, base_of(recipe, options.recipe))}")
-    except (BadLabel, BideError, PairError, TaskError) as error:
+        base, words = base_of(recipe, options.recipe), tokenizer_of(recipe, options.recipe)
+        say(f"done: {run(recipe, folder, base, words, say)}")
+    except (BadLabel, BideError, LayoutError, RowError) as error:
         print(f"bide train: {error}", file=sys.stderr)
         return 1
+    finally:
+        joined().leave()
     return 0
+
+
+def _nothing(_: str) -> None:
+    """Of several processes, one speaks."""
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ The losses, of a policy π and the base π₀ it starts from, for the better and
 """
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,10 @@ from datasets import Dataset
 from transformers import Qwen3ForCausalLM, set_seed
 from trl import DPOConfig, DPOTrainer
 
-from training.config import PreferenceStage, Recipe
-from training.pair_training import adapters, dataset, fitting, publish, shared, train
-from training.preferences import Pair
+from training.config import Recipe
+from training.on_trl import adapters, on_disk, publish, shared, train
+from training.preferences import Pair, fitting
+from training.stages import PreferenceStage
 
 SIMPO = "simpo"
 
@@ -62,13 +64,13 @@ def run_stage(
     trainer = PairTrainer(
         model=model,
         args=arguments(recipe, stage, folder),
-        train_dataset=dataset(kept, folder),
+        train_dataset=on_disk([asdict(pair) for pair in kept], folder),
         processing_class=tokenizer,
-        peft_config=adapters(stage, "CAUSAL_LM"),
+        peft_config=adapters(stage.lora, "CAUSAL_LM"),
         reward_margin=stage.margin / stage.beta if stage.loss == SIMPO else None,
     )
     updates = train(trainer, folder)
-    publish(trainer, stage, tokenizer, folder)
+    publish(trainer, stage.lora, tokenizer, folder)
     return f"{stage.name}: {updates} updates on {len(kept)} pairs of {len(pairs)}"
 
 

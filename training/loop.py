@@ -1,32 +1,48 @@
-"""The training loop that every stage shares: one stage in, one folder of weights out.
+"""The training loop of stages that read the world: one stage in, one folder of weights out.
 
-A stage's folder holds `log.jsonl`, `resume/` while it runs, and `model/` once it is done. Killed
-at any moment, the same call goes on from the last saved step and takes the same course.
+A stage's folder holds `log.jsonl`, the same for TensorBoard, `resume-…/` while it runs, and once it
+is done `curves.svg` and `model/`. Killed at any moment, the same call goes on from the last saved
+step and takes the same course.
 """
 
-import json
 import shutil
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as functional
-from accelerate import Accelerator
-from rich.progress import Progress, TextColumn
-from torch import nn
+from torch import Tensor, nn
+from torch.distributed.checkpoint.state_dict import (
+    get_model_state_dict,
+    get_optimizer_state_dict,
+    set_model_state_dict,
+    set_optimizer_state_dict,
+)
 from transformers import PreTrainedTokenizerFast, Qwen3ForCausalLM
 
-from training.config import Recipe, Stage
+from training.config import Recipe
+from training.curves import draw
 from training.data.batches import Batch, Batcher
 from training.data.documents import IGNORE, Document
+from training.log import Log, Speed, progress
 from training.optim import optimizers, scale
+from training.processes import Processes, joined
+from training.stages import Stage
+
+Summed = Callable[[Batch], Tensor]
+"""The loss of a batch, summed over its loss tokens."""
+
+
+class LayoutError(ValueError):
+    """Batches that the processes cannot share evenly."""
 
 
 @dataclass
 class Course:
-    """How far a stage has come."""
+    """How far a stage has come, over all processes."""
 
     step: int = 0
     tokens: int = 0
@@ -34,18 +50,12 @@ class Course:
     shortened: int = 0
     padding: int = 0
 
-    def state_dict(self) -> dict[str, int]:
-        return asdict(self)
-
-    def load_state_dict(self, state: dict[str, int]) -> None:
-        self.__dict__.update(state)
-
-    def advance(self, batch: Batch, processes: int) -> None:
+    def advance(self, tokens: int, documents: int, shortened: int, padding: int) -> None:
         self.step += 1
-        self.tokens += batch.ids.numel() * processes
-        self.documents += batch.documents * processes
-        self.shortened += batch.shortened * processes
-        self.padding += batch.padding * processes
+        self.tokens += tokens
+        self.documents += documents
+        self.shortened += shortened
+        self.padding += padding
 
 
 def run_stage(
@@ -59,147 +69,157 @@ def run_stage(
 ) -> Course:
     """Train `model` on the documents of `read` for `stage.tokens`, and save it in folder/model.
 
-    schedule: (step, steps) -> factor of the peak learning rate.
+    schedule: (step, steps) -> factor of the peak learning rate. Raises LayoutError.
     """
-    accelerator = Accelerator(cpu=not torch.cuda.is_available())
-    batcher = Batcher(
-        read,
-        recipe.batches,
-        int(tokenizer.pad_token_id),
-        accelerator.process_index,
-        accelerator.num_processes,
-    )
-    course = Course()
-    prepared = accelerator.prepare(model, *optimizers(model, stage))
-    network, optimiser = prepared[0], list(prepared[1:])
-    accelerator.register_for_checkpointing(batcher, course)
+    processes, sizes = joined(), recipe.batches
+    if sizes.pieces % processes.count:
+        raise LayoutError(
+            f"batches.pieces: {sizes.pieces} pieces are not shared evenly by {processes.count} "
+            "processes; say a multiple"
+        )
+    batcher = Batcher(read, sizes, int(tokenizer.pad_token_id), processes.rank, processes.count)
+    shown = processes.is_first
     folder.mkdir(parents=True, exist_ok=True)
-    _resume(accelerator, folder)
-    log = Log(folder / "log.jsonl", course.step)
-    steps = stage.tokens // (recipe.batches.tokens * accelerator.num_processes)
-    loss_of = _loss_function(network, recipe.run.compile)
+    processes.share(model, compiled=recipe.run.compile)
+    state = State(folder, model, optimizers(model, stage), batcher, Course(), processes)
+    state.resume()
+    course, log, speed = state.course, Log(folder, shown=shown), Speed()
+    log.resume(course.step)
+    steps = stage.tokens // (sizes.tokens * sizes.pieces)
+    loss_of = _loss_function(model, processes, recipe.run.compile)
     batches = iter(batcher)
-    with _progress(stage.name, steps, course.step, accelerator.is_main_process) as tick:
+    with progress(stage.name, steps, course.step, shown=shown) as bar:
         while course.step < steps:
-            scale(optimiser, schedule(course.step, steps))
-            batch = next(batches)
-            loss = take_step(accelerator, network, optimiser, loss_of, batch, stage.clip)
-            course.advance(batch, accelerator.num_processes)
-            tick()
+            scale(state.optimisers, schedule(course.step, steps))
+            pieces = list(islice(batches, sizes.pieces // processes.count))
+            loss = take_step(processes, state, loss_of, pieces, stage.clip)
+            bar.update(bar.task_ids[0], completed=course.step)
             if course.step % recipe.run.log_every == 0 or course.step == steps:
-                log.write(course, loss, optimiser)
+                rate = state.optimisers[-1].param_groups[0]["lr"]
+                fast = speed.look(course.tokens)
+                log.write(
+                    **asdict(course), loss=loss, learning_rate=rate, tokens_per_second=round(fast)
+                )
             if course.step % recipe.run.save_every == 0:
-                _save(accelerator, folder, course.step)
-    accelerator.wait_for_everyone()
-    if accelerator.is_main_process:
-        _publish(accelerator.unwrap_model(network), tokenizer, folder)
-    accelerator.wait_for_everyone()
+                state.save()
+    _publish(state, tokenizer)
     return course
 
 
-def _loss_function(network: nn.Module, compiled: bool) -> Callable[[Batch], torch.Tensor]:
-    device = next(network.parameters()).device
+def _loss_function(network: nn.Module, processes: Processes, compiled: bool) -> Summed:
+    device = processes.device
 
-    def summed(ids: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    def summed(ids: Tensor, labels: Tensor) -> Tensor:
         with torch.autocast(device.type, torch.bfloat16):
             logits = network(input_ids=ids, use_cache=False).logits
         return functional.cross_entropy(
             logits.flatten(0, 1).float(), labels.flatten(), ignore_index=IGNORE, reduction="sum"
         )
 
-    # Inductor needs a C++ compiler on CPU; without one the same loop runs, only slower.
-    ready = compiled and (device.type != "cpu" or shutil.which("g++"))
+    # Inductor needs a C++ compiler on CPU; without one the same loop runs, only slower. A shared
+    # model's layers are compiled each, between the gathering of one and the next.
+    ready = compiled and processes.count == 1 and (device.type != "cpu" or shutil.which("g++"))
     function = torch.compile(summed, dynamic=False) if ready else summed
     return lambda batch: function(batch.ids.to(device), batch.labels.to(device))
 
 
 def take_step(
-    accelerator: Accelerator,
-    network: nn.Module,
-    optimiser: list[torch.optim.Optimizer],
-    loss_of: Callable[[Batch], torch.Tensor],
-    batch: Batch,
+    processes: Processes,
+    state: "State",
+    loss_of: Summed,
+    pieces: Sequence[Batch],
     clip: float,
 ) -> float:
-    """One update on the mean over the loss tokens of all processes; returns that mean."""
-    count = (batch.labels != IGNORE).sum().to(accelerator.device)
-    everywhere = accelerator.reduce(count, "sum").clamp(min=1)
-    # Gradients are averaged over processes, so each one's share is scaled up by their number.
-    loss = loss_of(batch) * accelerator.num_processes / everywhere
-    accelerator.backward(loss)
-    accelerator.clip_grad_norm_(network.parameters(), clip)
-    for each in optimiser:
+    """One update on the mean over the loss tokens of all pieces of all processes, whatever the
+    layout; returns that mean."""
+    counts = torch.tensor([_counts(each) for each in pieces]).sum(dim=0).to(processes.device)
+    learnt, *rest = processes.total(counts).tolist()
+    mean = torch.zeros((), device=processes.device)
+    for piece in pieces:
+        # Gradients are averaged over processes, so each one's share is scaled up by their number.
+        loss = loss_of(piece) / max(1, learnt)
+        (loss * processes.count).backward()
+        mean += loss.detach()
+    torch.nn.utils.clip_grad_norm_(state.model.parameters(), clip)
+    for each in state.optimisers:
         each.step()
         each.zero_grad()
-    return float(accelerator.reduce(loss.detach(), "mean"))
+    state.course.advance(*rest)
+    return float(processes.total(mean))
 
 
-class Log:
-    """One JSON line a record; on resuming, lines past the resumed step are dropped."""
-
-    def __init__(self, path: Path, step: int) -> None:
-        self._path = path
-        self._started, self._tokens = time.monotonic(), -1
-        if path.exists():
-            kept = [row for row in path.read_text().splitlines() if json.loads(row)["step"] <= step]
-            path.write_text("".join(f"{row}\n" for row in kept))
-
-    def write(self, course: Course, loss: float, optimiser: list[torch.optim.Optimizer]) -> None:
-        now = time.monotonic()
-        speed = (course.tokens - self._tokens) / (now - self._started) if self._tokens >= 0 else 0
-        self._started, self._tokens = now, course.tokens
-        record = {
-            **asdict(course),
-            "loss": loss,
-            "learning_rate": optimiser[-1].param_groups[0]["lr"],
-            "tokens_per_second": round(speed),
-        }
-        with self._path.open("a") as file:
-            file.write(json.dumps(record) + "\n")
+def _counts(batch: Batch) -> tuple[int, ...]:
+    """Loss tokens first, then what a course counts."""
+    learnt = int((batch.labels != IGNORE).sum())
+    return learnt, batch.ids.numel(), batch.documents, batch.shortened, batch.padding
 
 
-def _save(accelerator: Accelerator, folder: Path, step: int) -> None:
-    """Write aside, then rename: there is always one whole state to resume from."""
-    unfinished, finished = folder / "resume.unfinished", folder / f"resume-{step:08d}"
-    if accelerator.is_main_process:
+@dataclass
+class State:
+    """Of a stage that runs: all that a resumed one needs."""
+
+    folder: Path
+    model: Qwen3ForCausalLM
+    optimisers: list[torch.optim.Optimizer]
+    batcher: Batcher
+    course: Course
+    processes: Processes
+
+    def save(self) -> None:
+        """Written aside, then renamed: there is always one whole state to resume from."""
+        unfinished = self.folder / "resume.unfinished"
+        finished = self.folder / f"resume-{self.course.step:08d}"
+        if self.processes.is_first:
+            shutil.rmtree(unfinished, ignore_errors=True)
+        self.processes.wait()
+        self.processes.save(self._tensors(), unfinished)
+        # Where in the data each process is: small, and its own.
+        own = {"batcher": self.batcher.state_dict(), "course": asdict(self.course)}
+        torch.save(own, unfinished / f"process-{self.processes.rank}.pt")
+        self.processes.wait()
+        if self.processes.is_first:
+            unfinished.rename(finished)
+            for older in sorted(self.folder.glob("resume-*"))[:-1]:
+                shutil.rmtree(older)
+        self.processes.wait()
+
+    def resume(self) -> None:
+        """From the last save, if there is one. Raises LayoutError if other processes wrote it."""
+        saves = sorted(self.folder.glob("resume-*"))
+        if not saves:
+            return
+        places = len(list(saves[-1].glob("process-*.pt")))
+        if places != self.processes.count:
+            raise LayoutError(
+                f"{saves[-1]}: saved by {places} processes, not {self.processes.count}"
+            )
+        tensors = self._tensors()
+        self.processes.load(tensors, saves[-1])
+        set_model_state_dict(self.model, tensors["model"])
+        for number, each in enumerate(self.optimisers):
+            set_optimizer_state_dict(self.model, each, tensors[f"optimiser{number}"])
+        own = torch.load(saves[-1] / f"process-{self.processes.rank}.pt", weights_only=True)
+        self.batcher.load_state_dict(own["batcher"])
+        self.course = Course(**own["course"])
+
+    def _tensors(self) -> dict[str, Any]:
+        found: dict[str, Any] = {"model": get_model_state_dict(self.model)}
+        for number, each in enumerate(self.optimisers):
+            found[f"optimiser{number}"] = get_optimizer_state_dict(self.model, each)
+        return found
+
+
+def _publish(state: State, tokenizer: PreTrainedTokenizerFast) -> None:
+    """The weights in folder/model: whole or not at all."""
+    folder, processes = state.folder, state.processes
+    weights = processes.gathered(state.model)
+    if processes.is_first:
+        unfinished = folder / "model.unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
-    accelerator.wait_for_everyone()
-    accelerator.save_state(str(unfinished))
-    if accelerator.is_main_process:
-        unfinished.rename(finished)
-        for older in sorted(folder.glob("resume-*"))[:-1]:
-            shutil.rmtree(older)
-    accelerator.wait_for_everyone()
-
-
-def _resume(accelerator: Accelerator, folder: Path) -> None:
-    states = sorted(folder.glob("resume-*"))
-    if states:
-        accelerator.load_state(str(states[-1]))
-
-
-def _publish(model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
-    unfinished, finished = folder / "model.unfinished", folder / "model"
-    shutil.rmtree(unfinished, ignore_errors=True)
-    model.save_pretrained(unfinished)
-    tokenizer.save_pretrained(unfinished)
-    unfinished.rename(finished)
-    for state in folder.glob("resume-*"):
-        shutil.rmtree(state)
-
-
-class _progress:  # noqa: N801 - used as a function
-    def __init__(self, name: str, steps: int, done: int, shown: bool) -> None:
-        self._bar = Progress(
-            *Progress.get_default_columns(),
-            TextColumn("{task.completed}/{task.total}"),
-            disable=not shown,
-        )
-        self._task = self._bar.add_task(name, total=steps, completed=done)
-
-    def __enter__(self) -> Callable[[], None]:
-        self._bar.start()
-        return lambda: self._bar.advance(self._task)
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
+        state.model.save_pretrained(unfinished, state_dict=weights)
+        tokenizer.save_pretrained(unfinished)
+        draw(folder / "log.jsonl", folder / "curves.svg")
+        unfinished.rename(folder / "model")
+        for saved in folder.glob("resume-*"):
+            shutil.rmtree(saved)
+    processes.wait()

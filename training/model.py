@@ -1,16 +1,31 @@
 """A model of a recipe's shape, in an architecture that transformers and vLLM both know."""
 
+from typing import Any
+
 import torch
-from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM
 
 from training.config import ModelShape
 
 
-def new_model(shape: ModelShape, tokenizer: PreTrainedTokenizerFast, seed: int) -> Qwen3ForCausalLM:
+def new_model(shape: ModelShape, tokenizer: Any, seed: int) -> Any:
     """Fresh fp32 weights, the same for the same seed."""
     torch.manual_seed(seed)
-    config = Qwen3Config(
-        vocab_size=len(tokenizer),
+    config = config_of(
+        shape,
+        len(tokenizer),
+        bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    return AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+
+
+def config_of(shape: ModelShape, vocabulary: int = 0, **tokens: int | None) -> Any:
+    """vocabulary: the tokenizer's; tokens: as transformers names special ones."""
+    return AutoConfig.for_model(
+        shape.architecture,
+        vocab_size=shape.vocabulary or vocabulary,
         hidden_size=shape.hidden_size,
         intermediate_size=shape.feed_forward,
         num_hidden_layers=shape.layers,
@@ -18,11 +33,14 @@ def new_model(shape: ModelShape, tokenizer: PreTrainedTokenizerFast, seed: int) 
         num_key_value_heads=shape.kv_heads,
         head_dim=shape.head_size,
         max_position_embeddings=shape.context,
-        tie_word_embeddings=True,
-        bos_token_id=None,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
+        tie_word_embeddings=shape.tied,
+        rope_parameters={"rope_type": "default", "rope_theta": shape.rope_theta},
+        rms_norm_eps=shape.norm_eps,
+        attn_implementation=attention(),
+        **tokens,
     )
-    # At these sizes and on CPU, compiled plain attention is several times as fast as SDPA.
-    config._attn_implementation = "eager"
-    return Qwen3ForCausalLM(config)
+
+
+def attention() -> str:
+    """At small sizes on CPU, compiled plain attention is several times as fast as SDPA."""
+    return "sdpa" if torch.cuda.is_available() else "eager"

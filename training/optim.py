@@ -1,28 +1,30 @@
-"""Muon for the weight matrices, AdamW for embeddings and norms."""
+"""Muon for the weight matrices and AdamW for embeddings and norms, or AdamW for all."""
 
 import torch
 from torch import nn
 
-from training.config import Stage
+from training.stages import Stage
 
 
 def optimizers(model: nn.Module, stage: Stage) -> list[torch.optim.Optimizer]:
-    """Both, at their peak rates, kept as `initial_lr` for the schedule to scale."""
+    """At their peak rates, kept as `initial_lr` for the schedule to scale."""
     matrices: list[nn.Parameter] = []
     rest: list[nn.Parameter] = []
     for name, parameter in model.named_parameters():
         is_matrix = parameter.ndim == 2 and "embed" not in name
         (matrices if is_matrix else rest).append(parameter)
-    muon = torch.optim.Muon(
-        matrices,
-        lr=stage.matrix_learning_rate,
-        momentum=0.95,
-        weight_decay=stage.weight_decay,
-    )
-    adam = torch.optim.AdamW(rest, lr=stage.learning_rate, betas=(0.9, 0.95), weight_decay=0.0)
-    for group in [*muon.param_groups, *adam.param_groups]:
+    found: list[torch.optim.Optimizer] = []
+    decayed = {"params": matrices, "weight_decay": stage.weight_decay}
+    if stage.matrix_learning_rate is None:
+        groups = [decayed, {"params": rest, "weight_decay": 0.0}]
+    else:
+        groups = [{"params": rest, "weight_decay": 0.0}]
+        rate = stage.matrix_learning_rate
+        found.append(torch.optim.Muon([decayed], lr=rate, momentum=0.95))
+    found.append(torch.optim.AdamW(groups, lr=stage.learning_rate, betas=(0.9, 0.95)))
+    for group in [group for each in found for group in each.param_groups]:
         group["initial_lr"] = group["lr"]
-    return [muon, adam]
+    return found
 
 
 def scale(optimizers: list[torch.optim.Optimizer], factor: float) -> None:

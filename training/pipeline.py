@@ -2,22 +2,23 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from tokenizers import Tokenizer
 from transformers import (
+    AutoModelForCausalLM,
+    AutoModelForSequenceClassification,
     AutoTokenizer,
-    PreTrainedTokenizerFast,
-    Qwen3ForCausalLM,
-    Qwen3ForSequenceClassification,
 )
 
 from training import pretrain, sft
-from training.config import AnyStage, PreferenceStage, Recipe, RlStage, Stage
+from training.config import Recipe
 from training.data.documents import Document
 from training.loop import run_stage
-from training.model import new_model
+from training.model import attention, new_model
 from training.rl import train as rl
+from training.stages import AnyStage, DataStage, PreferenceStage, RlStage, Stage
 from training.tokenizer import build
 
 Documents = Callable[[Recipe, Stage, Tokenizer], Callable[[int], Document]]
@@ -30,10 +31,17 @@ KINDS: dict[str, tuple[Documents, Schedule]] = {
 }
 
 
-def run(recipe: Recipe, folder: Path, base: Path | None = None) -> Path:
+def run(
+    recipe: Recipe,
+    folder: Path,
+    base: Path | None = None,
+    tokenizer: Path | None = None,
+    say: Callable[[str], None] = print,
+) -> Path:
     """Train, going on where an earlier call was cut off; returns the last stage's model folder.
 
-    base: the folder whose model the first stage trains; None for fresh weights.
+    base: the folder whose model the first stage trains; None for fresh weights, whose tokenizer's
+    folder may be given. say: is told of each stage that is done.
     """
     if recipe.run.threads:
         torch.set_num_threads(recipe.run.threads)
@@ -41,9 +49,9 @@ def run(recipe: Recipe, folder: Path, base: Path | None = None) -> Path:
     for stage in recipe.stages:
         home = folder / stage.name
         if not (home / "model").exists():
-            model, tokenizer = _open(recipe, previous)
+            model, words = _open(recipe, previous, tokenizer)
             torch.compiler.reset()
-            print(_run(recipe, stage, home, model, tokenizer, previous))
+            say(_run(recipe, stage, home, model, words, previous))
         if stage.kind != "reward-model":  # it judges what the next stage trains
             previous = home / "model"
     assert previous is not None, "a recipe has at least one stage"
@@ -54,8 +62,8 @@ def _run(
     recipe: Recipe,
     stage: AnyStage,
     home: Path,
-    model: Qwen3ForCausalLM,
-    tokenizer: PreTrainedTokenizerFast,
+    model: Any,
+    tokenizer: Any,
     base: Path | None,
 ) -> str:
     """Returns a line that sums the stage up."""
@@ -64,20 +72,24 @@ def _run(
         return rl.run_stage(recipe, stage, home, model, tokenizer, judge)
     if isinstance(stage, PreferenceStage):
         return _prefer(recipe, stage, home, model, tokenizer, base)
+    if isinstance(stage, DataStage):
+        from training import finetuning
+
+        return finetuning.run_stage(recipe, stage, home, model, tokenizer)
     documents, schedule = KINDS[stage.kind]
     read = documents(recipe, stage, tokenizer.backend_tokenizer)
     course = run_stage(recipe, stage, home, model, tokenizer, read, schedule(stage))
     return _summary(stage, course.__dict__)
 
 
-def _judge(run: Path, named: str) -> Qwen3ForSequenceClassification:
+def _judge(run: Path, named: str) -> Any:
     """Of an earlier stage of that name, or in a folder."""
     stage = run / named / "model"
-    return Qwen3ForSequenceClassification.from_pretrained(
+    return AutoModelForSequenceClassification.from_pretrained(
         stage if stage.is_dir() else named,
         num_labels=1,
         dtype=torch.float32,
-        attn_implementation="eager",
+        attn_implementation=attention(),
     )
 
 
@@ -85,8 +97,8 @@ def _prefer(
     recipe: Recipe,
     stage: PreferenceStage,
     home: Path,
-    model: Qwen3ForCausalLM,
-    tokenizer: PreTrainedTokenizerFast,
+    model: Any,
+    tokenizer: Any,
     base: Path | None,
 ) -> str:
     from training import dpo, reward_model
@@ -100,15 +112,21 @@ def _prefer(
     return reward_model.run_stage(recipe, stage, home, base, tokenizer, pairs)
 
 
-def _open(recipe: Recipe, folder: Path | None) -> tuple[Qwen3ForCausalLM, PreTrainedTokenizerFast]:
+def _open(recipe: Recipe, folder: Path | None, words: Path | None) -> tuple[Any, Any]:
+    """Model and tokenizer in a folder; fresh weights without one."""
+    source = folder or words
+    tokenizer = build() if source is None else AutoTokenizer.from_pretrained(source)
+    if recipe.chat_template is not None:
+        tokenizer.chat_template = recipe.chat_template
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
     if folder is None:
         assert recipe.model is not None, "a recipe without a base has a model"
-        tokenizer = build()
         return new_model(recipe.model, tokenizer, recipe.run.seed), tokenizer
-    model = Qwen3ForCausalLM.from_pretrained(
-        folder, dtype=torch.float32, attn_implementation="eager"
+    model = AutoModelForCausalLM.from_pretrained(
+        folder, dtype=torch.float32, attn_implementation=attention()
     )
-    return model, AutoTokenizer.from_pretrained(folder)
+    return model, tokenizer
 
 
 def _summary(stage: Stage, course: dict[str, int]) -> str:

@@ -5,24 +5,24 @@ import json
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from transformers import PreTrainedTokenizerFast
 
-from training.config import PreferenceStage, Recipe
+from training.config import Recipe
+from training.data.sources import Row, RowError, rows
+from training.processes import joined
 from training.registry import Registry
 from training.rollouts.questions import Practice, Questions
 from training.rollouts.rollouts import Rollout, Rollouts
 from training.rollouts.servers import serving
-from training.verifiers import Verifier, named
+from training.stages import PreferenceStage, Source
+from training.verifiers import named
 
 AT_ONCE = 128
 """Questions that are asked together."""
-
-
-class PairError(ValueError):
-    """A line that is no pair; the message names file, line and what would be right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,69 +44,63 @@ def pairs_of(
 ) -> list[Pair]:
     """The stage's pairs. Those drawn are kept in folder/pairs.jsonl, and drawn but once.
 
-    Raises PairError and BideError.
+    Raises RowError and BideError.
     """
-    if stage.pairs is not None:
-        return list(read(stage.pairs, tokenizer))
+    if stage.pairs:
+        return read(stage.pairs, recipe.run.seed, tokenizer)
     kept = folder / "pairs.jsonl"
-    if not kept.exists():
+    if joined().is_first and not kept.exists():
         found = asyncio.run(draw(recipe, stage, base, folder))
         if not found:
-            raise PairError(
+            raise RowError(
                 f"{stage.name}: no question was answered both ways: more prompts, or more samples"
             )
         unfinished = kept.with_suffix(".unfinished")
         rows = (json.dumps(asdict(pair), separators=(",", ":")) for pair in found)
         unfinished.write_text("".join(f"{row}\n" for row in rows))
         unfinished.replace(kept)
+    joined().wait()
     return [Pair(**json.loads(line)) for line in kept.read_text().splitlines()]
 
 
-def read(path: Path, tokenizer: PreTrainedTokenizerFast) -> Iterator[Pair]:
-    """Of JSONL: prompt, a text or messages, and chosen and rejected, which are texts.
-
-    Every line is looked at before the first is learnt from. Raises PairError.
-    """
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except OSError as error:
-        raise PairError(f"{path}: {error.strerror}") from error
-    rows = [(at, line) for at, line in enumerate(lines, start=1) if line.strip()]
-    if not rows:
-        raise PairError(f"{path}: there are no pairs in it")
-    for at, line in rows:
-        yield _pair(f"{path}:{at}", line, tokenizer)
+def read(sources: Sequence[Source], seed: int, tokenizer: PreTrainedTokenizerFast) -> list[Pair]:
+    """Of rows: prompt, a text or messages, and chosen and rejected, which are texts, or
+    conversations that end with the assistant's text. Raises RowError."""
+    return [_pair(row, tokenizer) for row in rows(sources, seed)]
 
 
-def _pair(place: str, line: str, tokenizer: Any) -> Pair:
-    try:
-        row = json.loads(line)
-    except ValueError as error:
-        raise PairError(f"{place}: not JSON: {error}") from error
-    if not isinstance(row, dict):
-        raise PairError(f"{place}: should be an object with prompt, chosen and rejected")
-    for field in ("chosen", "rejected"):
-        if not isinstance(row.get(field), str) or not row[field]:
-            raise PairError(f"{place}: {field}: should be a text")
-    if row["chosen"] == row["rejected"]:
-        raise PairError(f"{place}: chosen and rejected are the same text")
-    prompt = row.get("prompt")
-    if isinstance(prompt, str) and prompt:
+def _pair(row: Row, tokenizer: Any) -> Pair:
+    chosen, rejected = _said(row, "chosen"), _said(row, "rejected")
+    if chosen == rejected:
+        raise RowError(f"{row.place}: chosen and rejected are the same text")
+    prompt = row.values.get("prompt")
+    if isinstance(row.values.get("chosen"), list):
+        prompt = row.values["chosen"][:-1]
+    elif isinstance(prompt, str) and prompt:
         prompt = [{"role": "user", "content": prompt}]
     if not isinstance(prompt, list) or not prompt:
-        raise PairError(f"{place}: prompt: should be a text, or a list of messages")
+        raise RowError(f"{row.place}: prompt: should be a text, or a list of messages")
     text = tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True)
 
     def ids(said: str) -> list[int]:
         return list(tokenizer.encode(said, add_special_tokens=False))
 
     end = [int(tokenizer.eos_token_id)]
-    return Pair(ids(text), ids(row["chosen"]) + end, ids(row["rejected"]) + end)
+    return Pair(ids(text), ids(chosen) + end, ids(rejected) + end)
+
+
+def _said(row: Row, column: str) -> str:
+    value = row.values.get(column)
+    if isinstance(value, list) and value and isinstance(value[-1], dict):
+        value = value[-1].get("content")
+    if not isinstance(value, str) or not value:
+        raise RowError(f"{row.place}: {column}: should be a text")
+    return value
 
 
 async def draw(recipe: Recipe, stage: PreferenceStage, base: Path, folder: Path) -> list[Pair]:
     """A right and a wrong completion of each question that the base answers in both ways."""
-    verifier, questions = named(stage.verifier), Questions(recipe, stage)
+    questions = Questions(recipe, stage)
     registry = Registry(stage.registry or folder / "registry")
     version = registry.publish(base, f"{recipe.name}-{stage.name}-base-seed{recipe.run.seed}")
     options = {"temperature": stage.temperature, "max_tokens": stage.max_tokens}
@@ -122,7 +116,7 @@ async def draw(recipe: Recipe, stage: PreferenceStage, base: Path, folder: Path)
                 texts = [question.text for question in some]
                 seed = (recipe.run.seed + 1) * 1_000_003 + start
                 groups = await servers.groups(texts, stage.samples, version=str(version), seed=seed)
-                found += paired(some, groups, verifier, rng)
+                found += paired(some, groups, stage.verifier, rng)
         finally:
             await servers.close()
     return found
@@ -131,15 +125,29 @@ async def draw(recipe: Recipe, stage: PreferenceStage, base: Path, folder: Path)
 def paired(
     questions: Sequence[Practice],
     groups: Sequence[Sequence[Rollout]],
-    verifier: Verifier,
+    verifier: str,
     rng: random.Random,
 ) -> Iterator[Pair]:
+    """verifier: of questions that do not name their own."""
+    verifiers = cache(named)
     for question, group in zip(questions, groups, strict=True):
         right: list[Rollout] = []
         wrong: list[Rollout] = []
+        judge = verifiers(question.verifier or verifier)
         for each in group:
-            good = each.ended and verifier.verify(each.text, question.label).score >= 1
+            good = each.ended and judge.verify(each.text, question.label).score >= 1
             (right if good else wrong).append(each)
         if right and wrong:
             chosen, rejected = rng.choice(right), rng.choice(wrong)
             yield Pair(list(chosen.prompt), list(chosen.completion), list(rejected.completion))
+
+
+def fitting(pairs: Sequence[Pair], stage: PreferenceStage) -> list[Pair]:
+    """Those that are not longer than the stage's longest: half a completion teaches its half.
+
+    Raises RowError where none is left.
+    """
+    found = [pair for pair in pairs if pair.longest <= stage.longest]
+    if not found:
+        raise RowError(f"{stage.name}: all {len(pairs)} pairs are over {stage.longest} tokens")
+    return found

@@ -4,17 +4,19 @@ PPO starts its values from it.
 """
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 from datasets import Dataset
-from transformers import Qwen3ForSequenceClassification, set_seed
+from transformers import AutoModelForSequenceClassification, set_seed
 from trl import RewardConfig, RewardTrainer
 
-from training.config import PreferenceStage, Recipe
-from training.pair_training import adapters, dataset, fitting, publish, shared, train
-from training.preferences import Pair
+from training.config import Recipe
+from training.on_trl import adapters, on_disk, publish, shared, train
+from training.preferences import Pair, fitting
+from training.stages import PreferenceStage
 
 
 def run_stage(
@@ -29,17 +31,19 @@ def run_stage(
     folder.mkdir(parents=True, exist_ok=True)
     kept = fitting(pairs, stage)
     set_seed(recipe.run.seed)  # its head is fresh
-    model = Qwen3ForSequenceClassification.from_pretrained(base, num_labels=1, dtype=torch.float32)
+    model = AutoModelForSequenceClassification.from_pretrained(
+        base, num_labels=1, dtype=torch.float32
+    )
     model.config.pad_token_id = tokenizer.pad_token_id
     trainer = RewardTrainer(
         model=model,
         args=RewardConfig(max_length=stage.longest, **shared(recipe, stage, folder)),
-        train_dataset=whole(dataset(kept, folder)),
+        train_dataset=whole(on_disk([asdict(pair) for pair in kept], folder)),
         processing_class=tokenizer,
-        peft_config=adapters(stage, "SEQ_CLS"),
+        peft_config=adapters(stage.lora, "SEQ_CLS"),
     )
     updates = train(trainer, folder)
-    publish(trainer, stage, tokenizer, folder)
+    publish(trainer, stage.lora, tokenizer, folder)
     return f"{stage.name}: {updates} updates on {len(kept)} pairs of {len(pairs)}"
 
 

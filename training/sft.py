@@ -8,10 +8,11 @@ from functools import partial
 
 from tokenizers import Tokenizer
 
-from training.config import Recipe, Stage
+from training.config import Recipe
 from training.data.documents import Document
 from training.data.mixture import documents as mixture
 from training.schedule import warmup_cosine
+from training.stages import Stage
 
 
 def documents(recipe: Recipe, stage: Stage, tokenizer: Tokenizer) -> Callable[[int], Document]:

@@ -1,6 +1,7 @@
 """The three losses equal their formulas on a real model; a stage leaves a whole checkpoint."""
 
 import copy
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,10 @@ from torch.nn.functional import logsigmoid
 from tests.tokenizer import small_tokenizer
 from tests.training.rl.small import model
 from training import dpo, reward_model
-from training.config import PreferenceStage, Recipe
-from training.pair_training import dataset
+from training.config import Recipe
+from training.on_trl import on_disk
 from training.preferences import Pair
+from training.stages import PreferenceStage
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:TRL currently supports vLLM:UserWarning"),
@@ -83,7 +85,7 @@ def test_losses_are_their_formulas(
     trainer = dpo.PairTrainer(
         model=copy.deepcopy(base),
         args=dpo.arguments(made, stage, tmp_path),
-        train_dataset=dataset(PAIRS, tmp_path),
+        train_dataset=on_disk([asdict(pair) for pair in PAIRS], tmp_path),
         processing_class=tokenizer,
         reward_margin=margin / stage.beta if loss == "simpo" else None,
     )

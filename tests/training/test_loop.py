@@ -99,6 +99,6 @@ def test_training_lowers_the_loss(whole: Path) -> None:
 
 def test_what_is_left_is_an_ordinary_folder(whole: Path) -> None:
     left = {path.name for path in (whole / "sft").iterdir()}
-    assert left == {"log.jsonl", "model"}
+    assert left == {"log.jsonl", "tensorboard", "curves.svg", "model"}
     names = {path.name for path in (whole / "sft" / "model").iterdir()}
     assert {"config.json", "model.safetensors", "tokenizer.json"} <= names

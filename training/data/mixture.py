@@ -6,9 +6,10 @@ from functools import partial
 
 from tokenizers import Tokenizer
 
-from training.config import Recipe, Stage
+from training.config import Recipe
 from training.data.control import Unit, conditioned
 from training.data.documents import Document, chat, encode, encode_cut, plain, without_thinking
+from training.stages import Stage
 from training.world.families import draw
 from training.world.problem import Problem
 from training.world.trace import Habits

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt
 
-from training.config import Section
 from training.evaluate.settings import MAIN, Options, Proof, Request, Setting, Tally
+from training.stages import Section
 
 Many = Field(min_length=1)
 Caps = Annotated[tuple[NonNegativeInt, ...], Many]

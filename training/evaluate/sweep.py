@@ -7,9 +7,9 @@ from typing import Any
 
 from pydantic import Field, PositiveInt, ValidationError
 
-from training.config import Section
 from training.evaluate.methods import AnyMethod
 from training.evaluate.settings import MAIN, Options, Request, Setting
+from training.stages import Section
 from training.world.problem import Split
 
 

@@ -13,10 +13,11 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from transformers import Qwen3ForCausalLM, Qwen3ForSequenceClassification
 
-from training.config import Recipe, RlStage
+from training.config import Recipe
 from training.rl import advantages, losses
 from training.rl.batches import Micro, micros
 from training.rollouts.rollouts import Rollout
+from training.stages import RlStage
 
 Compiled = Callable[..., Tensor]
 
@@ -242,12 +243,14 @@ class Learner:
 
     @contextmanager
     def _stepping(self) -> Iterator[None]:
-        warm = min(1.0, (self.step + 1) / max(1, self.stage.warmup_steps))
+        factor = min(1.0, (self.step + 1) / max(1, self.stage.warmup_steps))
+        if self.stage.schedule == "linear":
+            factor *= 1 - self.step / self.stage.steps
         rates = (self.stage.learning_rate, self.stage.value_learning_rate)
         for optimiser, rate in zip(self.optimisers, rates, strict=False):
             optimiser.zero_grad()
             for group in optimiser.param_groups:
-                group["lr"] = rate * warm
+                group["lr"] = rate * factor
         yield
         for optimiser in self.optimisers:
             parameters = [each for group in optimiser.param_groups for each in group["params"]]

@@ -7,33 +7,36 @@ well as from the truth, it is not the truth that it learnt from.
 import random
 from collections import Counter
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import torch
 from torch import Tensor
 
 from decoding.answers import extract
-from training.config import RlStage
 from training.rollouts.questions import Practice
 from training.rollouts.rollouts import Rollout
-from training.verifiers import Verifier
+from training.stages import RlStage
+from training.verifiers import named
 
 JUDGED = 4096
 """Verdicts that are remembered: those of a step."""
 
 
 class Rewards:
-    """Scores [G, N] of groups of completions."""
+    """Scores [G, N] of groups of completions, by the stage's verifier or a question's own."""
 
-    def __init__(self, stage: RlStage, verifier: Verifier) -> None:
+    def __init__(self, stage: RlStage) -> None:
+        """Raises UnknownVerifier."""
         self._stage = stage
+        verifier = cache(named)
+        verifier(stage.verifier)
 
         # The log asks what the reward has asked, and completions of a group often say the same.
         @lru_cache(maxsize=JUDGED)
-        def score(completion: str, label: str) -> float:
-            return verifier.verify(completion, label).score
+        def score(completion: str, label: str, name: str | None) -> float:
+            return verifier(name or stage.verifier).verify(completion, label).score
 
-        self._score = score
+        self.score = score
 
     def __call__(
         self, questions: Sequence[Practice], groups: Sequence[Sequence[Rollout]], seed: str
@@ -41,8 +44,13 @@ class Rewards:
         """seed: of what is drawn."""
         rng = random.Random(seed)
         labels = self._labels(questions, groups, rng)
-        pairs = zip(labels, groups, strict=True)
-        return torch.tensor([[self._of(each, label, rng) for each in row] for label, row in pairs])
+        rows = zip(questions, labels, groups, strict=True)
+        return torch.tensor(
+            [
+                [self._of(each, label, question.verifier, rng) for each in row]
+                for question, label, row in rows
+            ]
+        )
 
     def verified(
         self, questions: Sequence[Practice], groups: Sequence[Sequence[Rollout]]
@@ -50,22 +58,26 @@ class Rewards:
         """What the verifier says, whatever is rewarded: for the log. [G, N]"""
         return torch.tensor(
             [
-                [self._score(each.text, question.label) for each in row]
+                [self.score(each.text, question.label, question.verifier) for each in row]
                 for question, row in zip(questions, groups, strict=True)
             ]
         )
 
-    def _of(self, rollout: Rollout, label: str | None, rng: random.Random) -> float:
+    def _of(
+        self, rollout: Rollout, label: str | None, verifier: str | None, rng: random.Random
+    ) -> float:
         if not rollout.ended:
             return self._stage.unended
-        return self._stage.scale * self._raw(rollout, label, rng)
+        return self._stage.scale * self._raw(rollout, label, verifier, rng)
 
-    def _raw(self, rollout: Rollout, label: str | None, rng: random.Random) -> float:
+    def _raw(
+        self, rollout: Rollout, label: str | None, verifier: str | None, rng: random.Random
+    ) -> float:
         if self._stage.reward == "random":
             return float(rng.random() < 0.5)
         if self._stage.reward == "format":
             return float(extract(rollout.text) is not None)
-        return 0.0 if label is None else self._score(rollout.text, label)
+        return 0.0 if label is None else self.score(rollout.text, label, verifier)
 
     def _labels(
         self,

@@ -11,7 +11,6 @@ old. It is known which: see `training/rollouts`.
 """
 
 import asyncio
-import json
 import shutil
 import time
 from collections.abc import AsyncGenerator
@@ -21,25 +20,24 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from rich.progress import Progress, TextColumn
 from torch import Tensor
-from torch.utils.tensorboard import SummaryWriter
 from transformers import (
     PreTrainedTokenizerFast,
     Qwen3ForCausalLM,
     Qwen3ForSequenceClassification,
 )
 
-from training.config import Recipe, RlStage
+from training.config import Recipe
+from training.curves import draw
+from training.log import Log, progress
 from training.registry import Registry, Version
 from training.rl import advantages
-from training.rl.figures import draw
 from training.rl.learner import Learner
 from training.rl.rewards import Rewards
 from training.rollouts.questions import Practice, Questions, held_out
 from training.rollouts.rollouts import Rollout, Rollouts
 from training.rollouts.servers import serving
-from training.verifiers import Verifier, named
+from training.stages import RlStage
 
 KEPT = 3
 """Versions that stay in the registry, beside the best: the servers', and those about to be."""
@@ -77,17 +75,14 @@ class Stage:
         tokenizer: PreTrainedTokenizerFast,
         judge: Qwen3ForSequenceClassification | None = None,
     ) -> None:
-        """Raises UnknownVerifier and TaskError, before anything is learnt."""
+        """Raises UnknownVerifier and RowError, before anything is learnt."""
         self.recipe, self.stage, self.folder, self.tokenizer = recipe, stage, folder, tokenizer
-        self.verifier: Verifier = named(stage.verifier)
-        self.rewards = Rewards(stage, self.verifier)
+        self.rewards = Rewards(stage)
         self.questions = Questions(recipe, stage)
-        self.exam = held_out(stage.task, stage.held_out)
-        # Not each of the world's answers is what another verifier takes for a label.
-        self.examiner = self.verifier if stage.task else named("answer")
+        self.exam = held_out(stage.task, recipe.run.seed, stage.held_out)
         folder.mkdir(parents=True, exist_ok=True)
         self.registry = Registry(stage.registry or folder / "registry")
-        self.log = Log(folder / "log.jsonl")
+        self.log = Log(folder)
         self.learner = Learner(recipe, stage, model, int(tokenizer.pad_token_id), judge)
         self.best: tuple[float, str] | None = None
 
@@ -151,7 +146,7 @@ class Stage:
         """The versions that the next batch is drawn with, and that the servers load after it."""
         path = self.folder / "resume.pt"
         if not path.exists():
-            self.log.drop_after(-1)
+            self.log.resume(-1)
             version = self._publish()
             return version, version
         saved = torch.load(path, weights_only=True)
@@ -159,7 +154,7 @@ class Stage:
         if saved["best"] is not None:
             self.best = (saved["best"][0], saved["best"][1])
             self.registry.tag(self.name, BEST, self.best[1])
-        self.log.drop_after(self.learner.step)
+        self.log.resume(self.learner.step)
         find = self.registry.resolve
         return find(self.name, saved["drawer"]), find(self.name, saved["ahead"])
 
@@ -237,7 +232,7 @@ class Stage:
         texts = [question.text for question in self.exam]
         drawn = await servers.groups(texts, 1, version=str(version), seed=0, temperature=0)
         scores = [
-            self.examiner.verify(group[0].text, question.label).score
+            self.rewards.score(group[0].text, question.label, question.verifier)
             for question, group in zip(self.exam, drawn, strict=True)
         ]
         score = sum(scores) / len(scores)
@@ -297,32 +292,3 @@ def run_stage(
     asyncio.run(made.run())
     assert made.best is not None, "a stage is evaluated at its start"
     return f"{stage.name}: {stage.steps} steps, {made.best[0]:.1%} of the dev split at its best"
-
-
-class Log:
-    """One JSON line a record; on resuming, lines past the resumed step are dropped."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._board = SummaryWriter(str(path.with_name("tensorboard")))
-
-    def write(self, *, step: int, **record: float) -> None:
-        rounded = {name: round(value, 6) for name, value in record.items()}
-        with self._path.open("a") as file:
-            file.write(json.dumps({"step": step, **rounded}) + "\n")
-        for name, value in record.items():
-            self._board.add_scalar(name, value, step)
-        self._board.flush()
-
-    def drop_after(self, step: int) -> None:
-        if not self._path.exists():
-            return
-        rows = [json.loads(line) for line in self._path.read_text().splitlines()]
-        kept = [json.dumps(row) + "\n" for row in rows if row["step"] <= step]
-        self._path.write_text("".join(kept))
-
-
-def progress(name: str, steps: int, done: int) -> Progress:
-    bar = Progress(*Progress.get_default_columns(), TextColumn("{task.completed}/{task.total}"))
-    bar.add_task(name, total=steps, completed=done)
-    return bar

@@ -2,18 +2,24 @@
 
 import hashlib
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from training.config import Practised, Recipe
-from training.evaluate.tasks import TaskError, load
+from training.config import Recipe
+from training.data.sources import Row, RowError, rows
+from training.evaluate.tasks import load
+from training.stages import Practised, Source
+from training.verifiers import VERIFIERS
 from training.world.families import draw
 
 
 @dataclass(frozen=True, slots=True)
 class Practice:
+    """verifier: a name of training/verifiers; None for the stage's."""
+
     text: str
     label: str
+    verifier: str | None = None
 
 
 HELD_OUT = 16
@@ -25,11 +31,11 @@ class Questions:
     over."""
 
     def __init__(self, recipe: Recipe, stage: Practised) -> None:
-        """Raises TaskError for a line that is no question."""
+        """Raises RowError for a row that is no question."""
         self._seed = f"{recipe.run.seed}:{stage.name}"
         self._families = stage.families or recipe.families
         self._tilt = stage.hard
-        self._task = None if stage.task is None else practised(stage.task)
+        self._task = practised(stage.task, recipe.run.seed) if stage.task else None
 
     def __getitem__(self, number: int) -> Practice:
         rng = random.Random(f"{self._seed}:{number}")
@@ -42,21 +48,23 @@ class Questions:
         return [self[number] for number in range(start, start + count)]
 
 
-def practised(task: Path) -> list[Practice]:
-    """Raises TaskError for a line that is no question."""
-    return [row for row in _rows(task) if not _is_held_out(row)]
+def practised(task: Sequence[Source], seed: int) -> list[Practice]:
+    """Raises RowError for a row that is no question."""
+    return [row for row in _questions(task, seed) if not _is_held_out(row)]
 
 
-def held_out(task: Path | None, count: int) -> list[Practice]:
+def held_out(task: Sequence[Source], seed: int, count: int) -> list[Practice]:
     """For curves and choices: of a task, rows by a hash of their text; else the world's dev split.
 
-    Raises TaskError where there are none.
+    Raises RowError where there are none.
     """
-    if task is None:
-        return [Practice(each.text, each.answer) for each in load("world", count, "dev")]
-    found = [row for row in _rows(task) if _is_held_out(row)][:count]
+    if not task:
+        # Not each of the world's answers is what another verifier takes for a label.
+        return [Practice(each.text, each.answer, "answer") for each in load("world", count, "dev")]
+    found = [row for row in _questions(task, seed) if _is_held_out(row)][:count]
     if not found:
-        raise TaskError(f"{task}: has too few rows to hold one in {HELD_OUT} of them out")
+        paths = ", ".join(source.path for source in task)
+        raise RowError(f"{paths}: has too few rows to hold one in {HELD_OUT} of them out")
     return found
 
 
@@ -64,5 +72,23 @@ def _is_held_out(row: Practice) -> bool:
     return hashlib.sha256(row.text.encode()).digest()[0] % HELD_OUT == 0
 
 
-def _rows(path: Path) -> list[Practice]:
-    return [Practice(each.text, each.answer) for each in load(str(path), 1 << 62)]
+def _questions(task: Sequence[Source], seed: int) -> list[Practice]:
+    return [_question(row) for row in rows(task, seed)]
+
+
+def _question(row: Row) -> Practice:
+    """Of `question`, a text or a list of one message, `answer`, and perhaps `verifier`."""
+    answer, verifier = row.values.get("answer"), row.values.get("verifier")
+    if isinstance(answer, bool) or not isinstance(answer, str | int | float) or answer == "":
+        raise RowError(f"{row.place}: answer: should be a text or a number")
+    if verifier is not None:
+        verifier = str(verifier).lower()
+        if verifier not in VERIFIERS:
+            known = ", ".join(sorted(VERIFIERS))
+            raise RowError(f"{row.place}: verifier: no {verifier!r}, only {known}")
+    question = row.values.get("question")
+    if isinstance(question, list) and len(question) == 1 and isinstance(question[0], dict):
+        question = question[0].get("content")
+    if not isinstance(question, str) or not question:
+        raise RowError(f"{row.place}: question: should be a text, or a list of one message")
+    return Practice(question, str(answer), verifier)

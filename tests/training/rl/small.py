@@ -5,8 +5,9 @@ from typing import Any
 import torch
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
-from training.config import Recipe, RlStage
+from training.config import Recipe
 from training.rollouts.rollouts import Rollout
+from training.stages import RlStage
 
 END, RIGHT, WRONG = 9, 5, 6
 

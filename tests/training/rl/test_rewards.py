@@ -5,7 +5,6 @@ import torch
 from tests.training.rl.small import recipe, rollout
 from training.rl.rewards import Rewards
 from training.rollouts.questions import Practice, Questions
-from training.verifiers import named
 
 QUESTIONS = [Practice("1 + 1", "2"), Practice("1 + 2", "3")]
 GROUPS = [
@@ -20,7 +19,7 @@ GROUPS = [
 
 def scores(**stage: object) -> list[list[float]]:
     _, only = recipe(**stage)
-    found: list[list[float]] = Rewards(only, named("answer"))(QUESTIONS, GROUPS, "seed").tolist()
+    found: list[list[float]] = Rewards(only)(QUESTIONS, GROUPS, "seed").tolist()
     return found
 
 
@@ -37,7 +36,7 @@ def test_controls() -> None:
     assert drawn == scores(reward="random")
     assert {each for row in drawn for each in row} <= {0, 1}
     _, only = recipe(reward="random")
-    verified = Rewards(only, named("answer")).verified(QUESTIONS, GROUPS)
+    verified = Rewards(only).verified(QUESTIONS, GROUPS)
     assert torch.equal(verified, torch.tensor([[1.0, 1, 0], [0, 1, 0]]))
 
 

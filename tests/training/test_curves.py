@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from training.rl.figures import draw, series
+from training.curves import draw, series
 
 
 def test_series_and_picture(tmp_path: Path) -> None:
@@ -13,4 +13,13 @@ def test_series_and_picture(tmp_path: Path) -> None:
     log = tmp_path / "log.jsonl"
     log.write_text("".join(json.dumps(row) + "\n" for row in rows))
     draw(log, tmp_path / "curves.svg")
-    assert (tmp_path / "curves.svg").read_text().startswith("<?xml")
+    picture = (tmp_path / "curves.svg").read_text()
+    assert picture.startswith("<?xml")
+    assert "held-out accuracy" in picture
+    assert "entropy" not in picture
+
+
+def test_nothing_to_draw(tmp_path: Path) -> None:
+    (tmp_path / "log.jsonl").write_text('{"step": 1, "seconds": 2.0}\n')
+    draw(tmp_path / "log.jsonl", tmp_path / "curves.svg")
+    assert not (tmp_path / "curves.svg").exists()

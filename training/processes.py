@@ -1,0 +1,90 @@
+"""The processes that train together: one alone, or those that torchrun started, sharded by FSDP2.
+
+    torchrun --nproc-per-node 8 -m training training/recipes/mini.toml
+
+torch.distributed itself, and not accelerate's plugin around it, which has no FSDP on CPUs: what
+runs on a cluster could not be tested without one (docs/decisions/0024).
+"""
+
+import os
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
+from torch.distributed.checkpoint.state_dict_loader import load
+from torch.distributed.checkpoint.state_dict_saver import save
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import fully_shard
+
+
+@dataclass(frozen=True, slots=True)
+class Processes:
+    """rank: this one's number among `count`; the first writes logs and weights."""
+
+    rank: int
+    count: int
+    device: torch.device
+
+    @property
+    def is_first(self) -> bool:
+        return self.rank == 0
+
+    def total(self, figures: Tensor) -> Tensor:
+        """Their sum over all processes."""
+        if self.count > 1:
+            dist.all_reduce(figures)
+        return figures
+
+    def wait(self) -> None:
+        """Until all are here."""
+        if self.count > 1:
+            dist.barrier()
+
+    def leave(self) -> None:
+        if self.count > 1:
+            dist.destroy_process_group()
+
+    def share(self, model: nn.Module, *, compiled: bool = False) -> None:
+        """Each keeps its part of every layer from now on, and gathers a layer as it is needed."""
+        model.to(self.device)
+        if self.count == 1:
+            return
+        mesh = init_device_mesh(self.device.type, (self.count,))
+        for layer in model.get_submodule("model.layers").children():
+            if compiled:
+                layer.compile(dynamic=False)
+            fully_shard(layer, mesh=mesh)
+        fully_shard(model, mesh=mesh)
+
+    def gathered(self, model: nn.Module) -> dict[str, Any]:
+        """All weights, on the first process's CPU; nothing on the others. All must ask."""
+        options = StateDictOptions(full_state_dict=True, cpu_offload=True)
+        return get_model_state_dict(model, options=options)
+
+    def save(self, state: dict[str, Any], folder: Path) -> None:
+        """Each its part; `folder` must not be there."""
+        save(state, checkpoint_id=folder, no_dist=self.count == 1)
+
+    def load(self, state: dict[str, Any], folder: Path) -> None:
+        """Into the tensors of `state`."""
+        load(state, checkpoint_id=folder, no_dist=self.count == 1)
+
+
+@cache
+def joined() -> Processes:
+    """Those that torchrun's environment tells of, met once."""
+    accelerated = torch.cuda.is_available()
+    local = int(os.environ.get("LOCAL_RANK", "0"))
+    device = torch.device("cuda", local) if accelerated else torch.device("cpu")
+    if "WORLD_SIZE" not in os.environ:
+        return Processes(0, 1, device)
+    if not dist.is_initialized():
+        if accelerated:
+            torch.cuda.set_device(device)
+        dist.init_process_group("nccl" if accelerated else "gloo")
+    return Processes(dist.get_rank(), dist.get_world_size(), device)
