@@ -13,10 +13,18 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help="instead of the recipe's")
     parser.add_argument("--threads", type=int, help="instead of the recipe's; default all cores")
     parser.add_argument("--out", type=Path, default=Path("runs"), help="default: runs")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="what it would take: memory, tokens, the command"
+    )
     options = parser.parse_args()
     given = {"seed": options.seed, "threads": options.threads}
     try:
         recipe = load_recipe(options.recipe, {k: v for k, v in given.items() if v is not None})
+        if options.dry_run:
+            from training.dryrun import describe
+
+            print("\n".join(describe(recipe, options.recipe)))
+            return 0
     except RecipeError as error:
         print(error, file=sys.stderr)
         return 2

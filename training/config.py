@@ -189,7 +189,8 @@ def _check_names(recipe: Recipe, path: Path, text: str) -> None:
             field = f"stages.{number}.verifier"
             raise RecipeError(f"{path}{line}: {field}: no {stage.verifier!r}, only {known}")
         judge = stage.value_from if isinstance(stage, RlStage) else None
-        if judge is not None and judge not in judges and not Path(judge).is_dir():
+        elsewhere = judge is not None and (judge.startswith(HUB) or Path(judge).is_dir())
+        if judge is not None and judge not in judges and not elsewhere:
             field = f"stages.{number}.value_from"
             message = f"there is no reward-model stage before it, nor a folder, {judge}"
             raise RecipeError(f"{path}{_line_of(text, 'value_from')}: {field}: {message}")

@@ -17,7 +17,7 @@ from transformers import Qwen3ForCausalLM, set_seed
 from trl import DPOConfig, DPOTrainer
 
 from training.config import Recipe
-from training.on_trl import adapters, on_disk, publish, shared, train
+from training.on_trl import adapters, on_disk, paired, publish, train
 from training.preferences import Pair, fitting
 from training.stages import PreferenceStage
 
@@ -83,5 +83,5 @@ def arguments(recipe: Recipe, stage: PreferenceStage, folder: Path) -> DPOConfig
         # Once, on the disk, under a hash of the pairs and of the base's weights.
         precompute_ref_log_probs=True,
         disable_dropout=True,
-        **shared(recipe, stage, folder),
+        **paired(recipe, stage, folder),
     )

@@ -1,4 +1,4 @@
-"""Next tokens of rows on TRL: texts for pre- and mid-training, conversations for fine-tuning.
+"""Supervised fine-tuning on conversations, on TRL: rows in, a checkpoint out.
 
 The loss is a mean over the loss tokens of all processes and pieces of a batch together (TRL's
 `num_items_in_batch`), as the mini world's own loop has it: a mean of means would weigh a token by
@@ -18,8 +18,8 @@ from training.config import Recipe
 from training.data.conversations import Renderer, Sequence
 from training.data.documents import IGNORE
 from training.data.sources import RowError, rows
-from training.on_trl import adapters, on_disk, publish, shared, train
-from training.stages import DataStage
+from training.on_trl import adapters, learning, on_disk, publish, train
+from training.stages import ConversationStage
 
 
 @dataclass
@@ -42,7 +42,7 @@ class Report:
 
 
 def run_stage(
-    recipe: Recipe, stage: DataStage, folder: Path, model: PreTrainedModel, tokenizer: Any
+    recipe: Recipe, stage: ConversationStage, folder: Path, model: PreTrainedModel, tokenizer: Any
 ) -> str:
     """Learn, and leave the weights in folder/model; killed, the same call goes on from the last
     save. Returns a line that sums it up. Raises RowError and LayoutError."""
@@ -68,22 +68,14 @@ def run_stage(
 
 
 def sequences(
-    recipe: Recipe, stage: DataStage, tokenizer: Any, report: Report
+    recipe: Recipe, stage: ConversationStage, tokenizer: Any, report: Report
 ) -> Iterator[Sequence]:
     """Of all rows, cut to the stage's longest. Raises RowError."""
     renderer = Renderer(tokenizer, stage.thoughts)
     for row in rows(stage.data, recipe.run.seed):
         report.rows += 1
-        if stage.kind == "sft":
-            whole = list(renderer.sequences(row))
-        else:
-            ids = tokenizer.encode(row.text("text"), add_special_tokens=False)
-            ids = [*ids, int(tokenizer.eos_token_id)]
-            whole = [Sequence(ids, ids)]
-        for each in whole:
-            # Wrapped texts are cut nowhere: what is over goes on in the next sequence.
-            fits = len(each.ids) <= stage.longest or (stage.kind != "sft" and stage.packing)
-            kept = each if fits else _cut(each, stage.longest, report)
+        for whole in renderer.sequences(row):
+            kept = whole if len(whole.ids) <= stage.longest else _cut(whole, stage.longest, report)
             if all(label == IGNORE for label in kept.labels[1:]):
                 report.unlearnt += 1
                 continue
@@ -98,36 +90,18 @@ def _cut(sequence: Sequence, longest: int, report: Report) -> Sequence:
     return Sequence(sequence.ids[:longest], sequence.labels[:longest])
 
 
-def packed(dataset: Dataset, stage: DataStage) -> Dataset:
-    """Conversations whole, by the best fit; texts one behind the other, cut where a row ends."""
+def packed(dataset: Dataset, stage: ConversationStage) -> Dataset:
+    """Conversations whole, by the best fit; each begins at position 0, and sees itself alone."""
     dataset = dataset.rename_column("ids", "input_ids")
-    if not stage.packing:
-        return dataset
-    strategy = "bfd" if stage.kind == "sft" else "wrapped"
-    return pack_dataset(dataset, stage.longest, strategy)
+    return pack_dataset(dataset, stage.longest, "bfd") if stage.packing else dataset
 
 
-def arguments(recipe: Recipe, stage: DataStage, folder: Path) -> SFTConfig:
-    given = shared(recipe, stage, folder)
-    if stage.tokens is not None:
-        given["max_steps"] = max(1, stage.tokens // (stage.batch * stage.longest))
+def arguments(recipe: Recipe, stage: ConversationStage, folder: Path) -> SFTConfig:
     return SFTConfig(
-        **given
-        | {
-            **_schedule(stage),
-            "weight_decay": stage.weight_decay,
-            "adam_beta2": stage.beta2,
-            "max_grad_norm": stage.clip,
-        },
+        **learning(recipe, stage, folder),
+        num_train_epochs=stage.epochs,
         max_length=stage.longest,
         packing=stage.packing,
-        packing_strategy="bfd" if stage.kind == "sft" else "wrapped",
+        packing_strategy="bfd",
         dataset_kwargs={"skip_prepare_dataset": True},
     )
-
-
-def _schedule(stage: DataStage) -> dict[str, Any]:
-    if not stage.final:
-        return {"lr_scheduler_type": stage.schedule}
-    kwargs = {"min_lr_rate": stage.final}
-    return {"lr_scheduler_type": "cosine_with_min_lr", "lr_scheduler_kwargs": kwargs}

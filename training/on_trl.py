@@ -36,11 +36,8 @@ def shared(recipe: Recipe, stage: DataStage | PreferenceStage, folder: Path) -> 
         "output_dir": str(folder / "resume"),
         "per_device_train_batch_size": micro,
         "gradient_accumulation_steps": own // micro,
-        "num_train_epochs": stage.epochs,
         "learning_rate": stage.learning_rate,
-        "lr_scheduler_type": "linear",
         "warmup_steps": stage.warmup,
-        "weight_decay": 0.0,
         "seed": recipe.run.seed,
         "data_seed": recipe.run.seed,
         "save_steps": stage.save_every,
@@ -53,6 +50,31 @@ def shared(recipe: Recipe, stage: DataStage | PreferenceStage, folder: Path) -> 
         "bf16": on_gpu,
         # accelerate has FSDP on accelerators alone: processes on CPUs hold a whole model each.
         **(FSDP if on_gpu and processes.count > 1 else {}),
+    }
+
+
+def learning(recipe: Recipe, stage: DataStage, folder: Path) -> dict[str, Any]:
+    """Arguments of stages that learn next tokens. Raises LayoutError."""
+    schedule: dict[str, Any] = {"lr_scheduler_type": stage.schedule}
+    if stage.final:
+        kwargs = {"min_lr_rate": stage.final}
+        schedule = {"lr_scheduler_type": "cosine_with_min_lr", "lr_scheduler_kwargs": kwargs}
+    return {
+        **shared(recipe, stage, folder),
+        **schedule,
+        "weight_decay": stage.weight_decay,
+        "adam_beta2": stage.beta2,
+        "max_grad_norm": stage.clip,
+    }
+
+
+def paired(recipe: Recipe, stage: PreferenceStage, folder: Path) -> dict[str, Any]:
+    """Arguments of stages that learn from pairs. Raises LayoutError."""
+    return {
+        **shared(recipe, stage, folder),
+        "num_train_epochs": stage.epochs,
+        "lr_scheduler_type": "linear",
+        "weight_decay": 0.0,
     }
 
 

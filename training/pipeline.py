@@ -18,7 +18,7 @@ from training.data.documents import Document
 from training.loop import run_stage
 from training.model import attention, new_model
 from training.rl import train as rl
-from training.stages import AnyStage, DataStage, PreferenceStage, RlStage, Stage
+from training.stages import AnyStage, ConversationStage, PreferenceStage, RlStage, Stage, TextStage
 from training.tokenizer import build
 
 Documents = Callable[[Recipe, Stage, Tokenizer], Callable[[int], Document]]
@@ -72,10 +72,14 @@ def _run(
         return rl.run_stage(recipe, stage, home, model, tokenizer, judge)
     if isinstance(stage, PreferenceStage):
         return _prefer(recipe, stage, home, model, tokenizer, base)
-    if isinstance(stage, DataStage):
+    if isinstance(stage, ConversationStage):
         from training import finetuning
 
         return finetuning.run_stage(recipe, stage, home, model, tokenizer)
+    if isinstance(stage, TextStage):
+        from training import texts
+
+        return texts.run_stage(recipe, stage, home, model, tokenizer)
     documents, schedule = KINDS[stage.kind]
     read = documents(recipe, stage, tokenizer.backend_tokenizer)
     course = run_stage(recipe, stage, home, model, tokenizer, read, schedule(stage))

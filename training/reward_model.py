@@ -14,7 +14,7 @@ from transformers import AutoModelForSequenceClassification, set_seed
 from trl import RewardConfig, RewardTrainer
 
 from training.config import Recipe
-from training.on_trl import adapters, on_disk, publish, shared, train
+from training.on_trl import adapters, on_disk, paired, publish, train
 from training.preferences import Pair, fitting
 from training.stages import PreferenceStage
 
@@ -37,7 +37,7 @@ def run_stage(
     model.config.pad_token_id = tokenizer.pad_token_id
     trainer = RewardTrainer(
         model=model,
-        args=RewardConfig(max_length=stage.longest, **shared(recipe, stage, folder)),
+        args=RewardConfig(max_length=stage.longest, **paired(recipe, stage, folder)),
         train_dataset=whole(on_disk([asdict(pair) for pair in kept], folder)),
         processing_class=tokenizer,
         peft_config=adapters(stage.lora, "SEQ_CLS"),

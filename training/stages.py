@@ -86,6 +86,7 @@ class Source(Section):
     rows: PositiveInt | None = Field(None, description="that there are: a dry run reads none")
     count: PositiveInt | None = Field(None, description="rows, drawn without replacement")
     fraction: float | None = Field(None, gt=0, le=1, description="of the rows")
+    share: PositiveFloat | None = Field(None, description="of the tokens, where texts are streamed")
     columns: dict[str, str] = Field({}, description="which of its own columns is which of ours")
 
     @model_validator(mode="after")
@@ -112,17 +113,13 @@ Sources = Annotated[tuple[Source, ...], BeforeValidator(_listed)]
 
 
 class DataStage(Section):
-    """Next tokens of rows: of texts all of them, of conversations the assistant's."""
+    """Learns next tokens of rows, on TRL. Defaults: Tülu 3's."""
 
     name: Name
-    kind: Literal["pretrain", "midtrain", "sft"]
-    data: Sources = Field(min_length=1, description="of `text`, or for sft of `messages`")
-    epochs: PositiveFloat = 1.0
-    tokens: PositiveInt | None = Field(None, description="at most; instead of epochs")
+    data: Sources = Field(min_length=1)
     batch: PositiveInt = Field(128, description="sequences an update, over all processes")
     micro_batch: PositiveInt = Field(1, description="sequences at once in a process's memory")
-    longest: PositiveInt = Field(4096, description="tokens of a sequence; what is over is cut")
-    packing: bool = Field(True, description="several rows to a sequence, none seeing another")
+    longest: PositiveInt = Field(4096, description="tokens of a sequence")
     learning_rate: PositiveFloat
     schedule: Literal["linear", "cosine"] = "linear"
     final: float = Field(0.0, ge=0, lt=1, description="cosine: share of the peak at the end")
@@ -130,18 +127,40 @@ class DataStage(Section):
     weight_decay: float = Field(0.0, ge=0)
     beta2: float = Field(0.999, gt=0, lt=1, description="of AdamW")
     clip: PositiveFloat = Field(1.0, description="norm of the gradient")
-    thoughts: Literal["bide", "think", "s1"] | None = Field(
-        None, description="how they are marked; default: as the tokenizer tells"
-    )
     lora: Lora | None = None
     save_every: PositiveInt = Field(500, description="updates")
 
     @model_validator(mode="after")
     def _nothing_is_idle(self) -> Self:
-        _refuse_idle(self, self.tokens is not None, "where tokens are said", ("epochs",))
-        _refuse_idle(self, self.kind != "sft", "of texts", ("thoughts",))
         _refuse_idle(self, self.schedule == "linear", "of a line to 0", ("final",))
         return self
+
+
+class ConversationStage(DataStage):
+    """Of rows of `messages`, or of `question`, `thought` and `answer`, what the assistant says."""
+
+    kind: Literal["sft"]
+    epochs: PositiveFloat = 1.0
+    packing: bool = Field(True, description="several rows to a sequence, none seeing another")
+    thoughts: Literal["bide", "think", "s1"] | None = Field(
+        None, description="how they are marked; default: as the tokenizer tells"
+    )
+
+
+class TextStage(DataStage):
+    """Of rows of `text`, all of it: streamed, one behind the other, as often as it takes."""
+
+    kind: Literal["pretrain", "midtrain"]
+    tokens: PositiveInt
+
+    @field_validator("data")
+    @classmethod
+    def _mixed_by_share(cls, data: tuple[Source, ...]) -> tuple[Source, ...]:
+        if any(source.count or source.fraction for source in data):
+            raise ValueError("texts are mixed by their share of the tokens: say share")
+        if len(data) > 1 and not all(source.share for source in data):
+            raise ValueError("of several sources each has a share")
+        return data
 
 
 class Practised(Section):
@@ -303,12 +322,15 @@ def _options_of(stage: Any) -> str | None:
         stage = {name: getattr(stage, name) for name in stage.model_fields_set}
     kind = stage.get("kind") if isinstance(stage, dict) else None
     found = KINDS.get(kind) if isinstance(kind, str) else None
-    return "data" if found == "world" and "data" in stage else found
+    if found == "world" and "data" in stage:
+        return "conversations" if kind == "sft" else "texts"
+    return found
 
 
 AnyStage = Annotated[
     Annotated[Stage, Tag("world")]
-    | Annotated[DataStage, Tag("data")]
+    | Annotated[TextStage, Tag("texts")]
+    | Annotated[ConversationStage, Tag("conversations")]
     | Annotated[RlStage, Tag("rlvr")]
     | Annotated[PreferenceStage, Tag("pairs")],
     Discriminator(

@@ -12,7 +12,7 @@ from tests.training.rl.small import model
 from training.config import Recipe
 from training.data.sources import RowError
 from training.finetuning import Report, run_stage, sequences
-from training.stages import DataStage
+from training.stages import ConversationStage
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:TRL currently supports vLLM:UserWarning"),
@@ -34,7 +34,7 @@ def data(tmp_path: Path) -> Path:
     return path
 
 
-def recipe(data: Path, **stage: Any) -> tuple[Recipe, DataStage]:
+def recipe(data: Path, **stage: Any) -> tuple[Recipe, ConversationStage]:
     made = Recipe.model_validate(
         {
             "name": "small",
@@ -47,7 +47,7 @@ def recipe(data: Path, **stage: Any) -> tuple[Recipe, DataStage]:
         }
     )
     (only,) = made.stages
-    assert isinstance(only, DataStage)
+    assert isinstance(only, ConversationStage)
     return made, only
 
 
@@ -76,16 +76,6 @@ def test_it_learns_and_leaves_a_checkpoint(data: Path, tmp_path: Path, tokenizer
     trained = type(model(0)).from_pretrained(tmp_path / "tune" / "model", dtype=torch.float32)
     assert not any("lora" in name for name, _ in trained.named_parameters())
     assert {path.name for path in (tmp_path / "tune").iterdir()} >= {"curves.svg", "tensorboard"}
-
-
-def test_texts_are_learnt_whole_and_wrapped(tmp_path: Path, tokenizer: Any) -> None:
-    path = tmp_path / "texts.jsonl"
-    path.write_text("".join(json.dumps({"text": "Hm. " * 40}) + "\n" for _ in range(8)))
-    made, stage = recipe(path, kind="pretrain", longest=32, tokens=3 * 8 * 32)
-    said = run_stage(made, stage, tmp_path / "pre", model(0), tokenizer)
-    assert said.startswith("tune: 3 updates on 8 rows, 8 sequences")
-    assert "0 cut" in said
-    assert said.endswith("41 to learn from, 98% full")
 
 
 def test_what_is_cut_is_counted(data: Path, tokenizer: Any) -> None:

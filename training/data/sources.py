@@ -37,6 +37,30 @@ def rows(sources: Sequence[Source], seed: int) -> list[Row]:
     return [row for source in sources for row in _chosen(source, seed)]
 
 
+def stream(source: Source) -> Iterator[Row]:
+    """Row after row, from the start again after the last. Raises RowError where there are none."""
+    while True:
+        empty = True
+        for row in _all(source, streaming=True):
+            empty = False
+            yield row
+        if empty:
+            raise RowError(f"{source.path}: there are no rows in it")
+
+
+def check_files(sources: Sequence[Source], column: str) -> None:
+    """That each row of those that are files has a text there. Raises RowError."""
+    for source in sources:
+        if _is_file(source):
+            for row in _all(source):
+                row.text(column)
+
+
+def _is_file(source: Source) -> bool:
+    path = Path(source.path)
+    return path.suffix in (".jsonl", ".json") or path.is_file()
+
+
 def _chosen(source: Source, seed: int) -> list[Row]:
     found = list(_all(source))
     if not found:
@@ -51,21 +75,20 @@ def _chosen(source: Source, seed: int) -> list[Row]:
     return found
 
 
-def _all(source: Source) -> Iterator[Row]:
-    for place, values in _read(source):
+def _all(source: Source, *, streaming: bool = False) -> Iterator[Row]:
+    for place, values in _read(source, streaming):
         ours = {name: values[theirs] for name, theirs in source.columns.items() if theirs in values}
         yield Row(place, {**values, **ours})
 
 
-def _read(source: Source) -> Iterator[tuple[str, dict[str, Any]]]:
-    path = Path(source.path)
-    if path.suffix in (".jsonl", ".json") or path.is_file():
-        yield from _lines(path)
+def _read(source: Source, streaming: bool) -> Iterator[tuple[str, dict[str, Any]]]:
+    if _is_file(source):
+        yield from _lines(Path(source.path))
         return
     from datasets import load_dataset
 
     # Its own errors name the data set, and what its names might have been.
-    found = load_dataset(source.path, source.subset, split=source.split)
+    found = load_dataset(source.path, source.subset, split=source.split, streaming=streaming)
     for number, values in enumerate(found):
         yield f"{source.path}[{source.split}]:{number}", values
 
