@@ -31,9 +31,9 @@ def main() -> int:
     # Imported late: a mistake in the recipe is told at once, not after torch has loaded.
     from clients.wire import BideError
     from training.data.sources import RowError
-    from training.loop import LayoutError
     from training.pipeline import run
     from training.processes import joined
+    from training.saves import LayoutError
     from training.verifiers import BadLabel
 
     folder = options.out / f"{recipe.name}-seed{recipe.run.seed}"

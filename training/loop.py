@@ -15,12 +15,6 @@ from typing import Any
 import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
-from torch.distributed.checkpoint.state_dict import (
-    get_model_state_dict,
-    get_optimizer_state_dict,
-    set_model_state_dict,
-    set_optimizer_state_dict,
-)
 from transformers import PreTrainedTokenizerFast, Qwen3ForCausalLM
 
 from training.config import Recipe
@@ -30,14 +24,11 @@ from training.data.documents import IGNORE, Document
 from training.log import Log, Speed, progress
 from training.optim import optimizers, scale
 from training.processes import Processes, joined
+from training.saves import LayoutError, Saves, put_back, tensors_of
 from training.stages import Stage
 
 Summed = Callable[[Batch], Tensor]
 """The loss of a batch, summed over its loss tokens."""
-
-
-class LayoutError(ValueError):
-    """Batches that the processes cannot share evenly."""
 
 
 @dataclass
@@ -102,7 +93,7 @@ def run_stage(
                 )
             if course.step % recipe.run.save_every == 0:
                 state.save()
-    _publish(state, tokenizer)
+    state.publish(tokenizer)
     return course
 
 
@@ -165,61 +156,34 @@ class State:
     course: Course
     processes: Processes
 
+    @property
+    def saves(self) -> Saves:
+        return Saves(self.folder, self.processes)
+
     def save(self) -> None:
-        """Written aside, then renamed: there is always one whole state to resume from."""
-        unfinished = self.folder / "resume.unfinished"
-        finished = self.folder / f"resume-{self.course.step:08d}"
-        if self.processes.is_first:
-            shutil.rmtree(unfinished, ignore_errors=True)
-        self.processes.wait()
-        self.processes.save(self._tensors(), unfinished)
-        # Where in the data each process is: small, and its own.
         own = {"batcher": self.batcher.state_dict(), "course": asdict(self.course)}
-        torch.save(own, unfinished / f"process-{self.processes.rank}.pt")
-        self.processes.wait()
-        if self.processes.is_first:
-            unfinished.rename(finished)
-            for older in sorted(self.folder.glob("resume-*"))[:-1]:
-                shutil.rmtree(older)
-        self.processes.wait()
+        self.saves.write(self.course.step, tensors_of(self.model, *self.optimisers), own)
 
     def resume(self) -> None:
-        """From the last save, if there is one. Raises LayoutError if other processes wrote it."""
-        saves = sorted(self.folder.glob("resume-*"))
-        if not saves:
+        """From the last save, if there is one. Raises LayoutError."""
+        if not self.saves:
             return
-        places = len(list(saves[-1].glob("process-*.pt")))
-        if places != self.processes.count:
-            raise LayoutError(
-                f"{saves[-1]}: saved by {places} processes, not {self.processes.count}"
-            )
-        tensors = self._tensors()
-        self.processes.load(tensors, saves[-1])
-        set_model_state_dict(self.model, tensors["model"])
-        for number, each in enumerate(self.optimisers):
-            set_optimizer_state_dict(self.model, each, tensors[f"optimiser{number}"])
-        own = torch.load(saves[-1] / f"process-{self.processes.rank}.pt", weights_only=True)
+        tensors = tensors_of(self.model, *self.optimisers)
+        own = self.saves.read(tensors)
+        assert own is not None, "there is a save"
+        put_back(tensors, self.model, *self.optimisers)
         self.batcher.load_state_dict(own["batcher"])
         self.course = Course(**own["course"])
 
-    def _tensors(self) -> dict[str, Any]:
-        found: dict[str, Any] = {"model": get_model_state_dict(self.model)}
-        for number, each in enumerate(self.optimisers):
-            found[f"optimiser{number}"] = get_optimizer_state_dict(self.model, each)
-        return found
-
-
-def _publish(state: State, tokenizer: PreTrainedTokenizerFast) -> None:
-    """The weights in folder/model: whole or not at all."""
-    folder, processes = state.folder, state.processes
-    weights = processes.gathered(state.model)
-    if processes.is_first:
-        unfinished = folder / "model.unfinished"
-        shutil.rmtree(unfinished, ignore_errors=True)
-        state.model.save_pretrained(unfinished, state_dict=weights)
-        tokenizer.save_pretrained(unfinished)
-        draw(folder / "log.jsonl", folder / "curves.svg")
-        unfinished.rename(folder / "model")
-        for saved in folder.glob("resume-*"):
-            shutil.rmtree(saved)
-    processes.wait()
+    def publish(self, tokenizer: Any) -> None:
+        """The weights in folder/model: whole or not at all."""
+        weights = self.processes.gathered(self.model)
+        if self.processes.is_first:
+            unfinished = self.folder / "model.unfinished"
+            shutil.rmtree(unfinished, ignore_errors=True)
+            self.model.save_pretrained(unfinished, state_dict=weights)
+            tokenizer.save_pretrained(unfinished)
+            draw(self.folder / "log.jsonl", self.folder / "curves.svg")
+            unfinished.rename(self.folder / "model")
+            self.saves.drop()
+        self.processes.wait()

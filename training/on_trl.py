@@ -16,8 +16,8 @@ from transformers.trainer_utils import get_last_checkpoint
 from training.config import Recipe
 from training.curves import draw
 from training.log import Log
-from training.loop import LayoutError
 from training.processes import joined
+from training.saves import LayoutError
 from training.stages import DataStage, Lora, PreferenceStage
 
 

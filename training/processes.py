@@ -7,7 +7,11 @@ runs on a cluster could not be tested without one (docs/decisions/0024).
 """
 
 import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -40,22 +44,35 @@ class Processes:
             dist.all_reduce(figures)
         return figures
 
+    def told(self, message: Any) -> Any:
+        """What the first process says, on all of them; however long it takes to say it."""
+        if self.count == 1:
+            return message
+        said = [message]
+        dist.broadcast_object_list(said, group=_patient())
+        return said[0]
+
     def wait(self) -> None:
-        """Until all are here."""
+        """Until all are here, however long one draws or writes."""
         if self.count > 1:
-            dist.barrier()
+            dist.barrier(group=_patient())
 
     def leave(self) -> None:
         if self.count > 1:
             dist.destroy_process_group()
 
-    def share(self, model: nn.Module, *, compiled: bool = False) -> None:
-        """Each keeps its part of every layer from now on, and gathers a layer as it is needed."""
+    def share(
+        self, model: nn.Module, layers: str = "model.layers", *, compiled: bool = False
+    ) -> None:
+        """Each keeps its part of every layer from now on, and gathers a layer as it is needed.
+
+        layers: where they are in the model.
+        """
         model.to(self.device)
         if self.count == 1:
             return
         mesh = init_device_mesh(self.device.type, (self.count,))
-        for layer in model.get_submodule("model.layers").children():
+        for layer in model.get_submodule(layers).children():
             if compiled:
                 layer.compile(dynamic=False)
             fully_shard(layer, mesh=mesh)
@@ -68,11 +85,13 @@ class Processes:
 
     def save(self, state: dict[str, Any], folder: Path) -> None:
         """Each its part; `folder` must not be there."""
-        save(state, checkpoint_id=folder, no_dist=self.count == 1)
+        with _of_one_process():
+            save(state, checkpoint_id=folder, no_dist=self.count == 1)
 
     def load(self, state: dict[str, Any], folder: Path) -> None:
         """Into the tensors of `state`."""
-        load(state, checkpoint_id=folder, no_dist=self.count == 1)
+        with _of_one_process():
+            load(state, checkpoint_id=folder, no_dist=self.count == 1)
 
 
 @cache
@@ -87,4 +106,19 @@ def joined() -> Processes:
         if accelerated:
             torch.cuda.set_device(device)
         dist.init_process_group("nccl" if accelerated else "gloo")
+        _patient()
     return Processes(dist.get_rank(), dist.get_world_size(), device)
+
+
+@contextmanager
+def _of_one_process() -> Iterator[None]:
+    """Which torch warns of, though it was told."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "torch.distributed is disabled", UserWarning)
+        yield
+
+
+@cache
+def _patient() -> Any:
+    """The same processes, for messages that may be a day in coming."""
+    return dist.new_group(backend="gloo", timeout=timedelta(days=30))

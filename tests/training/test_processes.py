@@ -40,11 +40,13 @@ learning_rate = 0.01
 """
 
 
+TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+
+
 def train(folder: Path, processes: int, recipe: str = RECIPE) -> "subprocess.CompletedProcess[str]":
     folder.mkdir(exist_ok=True)
     (folder / "shared.toml").write_text(recipe)
-    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
-    command = [sys.executable, *(torchrun if processes > 1 else [])]
+    command = [sys.executable, *(TORCHRUN if processes > 1 else [])]
     command += ["-m", "training", str(folder / "shared.toml"), "--out", str(folder)]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
 
@@ -73,3 +75,18 @@ def test_pieces_that_processes_cannot_share_are_an_error(tmp_path: Path) -> None
     done = train(tmp_path, 2, RECIPE.replace("pieces = 2", "pieces = 3"))
     assert done.returncode != 0
     assert "batches.pieces: 3 pieces are not shared evenly by 2 processes" in done.stderr
+
+
+def test_a_learner_of_two_processes_learns_as_one(tmp_path: Path) -> None:
+    """GRPO with a KL and PPO with values, saved and restored on the way."""
+    told = []
+    for processes in (1, 2):
+        command = [sys.executable, *(TORCHRUN if processes > 1 else [])]
+        command += ["-m", "tests.training.rl.shared_learner", str(tmp_path / str(processes))]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+        assert done.returncode == 0, done.stderr
+        told.append(json.loads(done.stdout.splitlines()[-1]))
+    one, two = told
+    assert len(one) == 12
+    for theirs, ours in zip(two, one, strict=True):
+        assert theirs == pytest.approx(ours, rel=1e-3, abs=1e-5)

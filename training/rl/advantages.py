@@ -4,6 +4,8 @@ B: completions, T: their tokens, G: groups of one prompt, N: completions in a gr
 where a token was drawn by the policy, 0 for padding and for what the server wrote.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -47,11 +49,16 @@ def gae(
     return advantages, (advantages + values) * mask
 
 
-def whiten(values: Tensor, mask: Tensor) -> Tensor:
-    """To mean 0 and variance 1 over the mask; 0 off it. Same shape."""
-    count = mask.sum().clamp(min=1)
-    mean = (values * mask).sum() / count
-    variance = ((values - mean).square() * mask).sum() / count
+def whiten(
+    values: Tensor, mask: Tensor, total: Callable[[Tensor], Tensor] = lambda each: each
+) -> Tensor:
+    """To mean 0 and variance 1 over the mask; 0 off it. Same shape.
+
+    total: of a sum, that over all processes, each of which has a part of the batch.
+    """
+    count = total(mask.sum()).clamp(min=1)
+    mean = total((values * mask).sum()) / count
+    variance = total(((values - mean).square() * mask).sum()) / count
     return (values - mean) * torch.rsqrt(variance + SMALL) * mask
 
 

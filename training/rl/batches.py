@@ -23,6 +23,21 @@ class Micro:
     targets: Tensor
     mask: Tensor
 
+    def to(self, device: torch.device) -> "Micro":
+        moved = (each.to(device) for each in (self.ids, self.targets, self.mask))
+        return Micro(self.rows, *moved)
+
+
+def shared(pieces: Sequence[Micro], rank: int, count: int) -> list[Micro]:
+    """This process's: as many as any other's, so that all gather layers as often, the last of them
+    perhaps with nothing drawn in it."""
+    own = list(pieces[rank::count])
+    if len(own) < -(-len(pieces) // count):
+        last = pieces[-1]
+        nothing = torch.zeros(0, dtype=torch.long)
+        own.append(Micro(nothing, last.ids, last.targets, torch.zeros_like(last.mask)))
+    return own
+
 
 def micros(rollouts: Sequence[Rollout], sizes: Batches, pad: int) -> Iterator[Micro]:
     """All of them, the shortest first. Raises ValueError for one that is longer than all sizes."""

@@ -1,7 +1,7 @@
 """One stage of reinforcement learning: from a checkpoint's folder to a better one's.
 
 The stage's folder holds `log.jsonl`, the same for TensorBoard, `registry/` with the versions that
-the servers load, `resume.pt` while it runs, and once it is done `curves.svg` and `model/`: of the
+the servers load, `resume-…/` while it runs, and once it is done `curves.svg` and `model/`: of the
 step that did best on held-out problems.
 
     draw batch k+1 with version k  |  learn from batch k  →  publish version k+1  →  load it
@@ -21,17 +21,14 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import (
-    PreTrainedTokenizerFast,
-    Qwen3ForCausalLM,
-    Qwen3ForSequenceClassification,
-)
 
 from training.config import Recipe
 from training.curves import draw
 from training.log import Log, progress
+from training.processes import joined
 from training.registry import Registry, Version
 from training.rl import advantages
+from training.rl.crew import Crew
 from training.rl.learner import Learner
 from training.rl.rewards import Rewards
 from training.rollouts.questions import Practice, Questions, held_out
@@ -71,9 +68,9 @@ class Stage:
         recipe: Recipe,
         stage: RlStage,
         folder: Path,
-        model: Qwen3ForCausalLM,
-        tokenizer: PreTrainedTokenizerFast,
-        judge: Qwen3ForSequenceClassification | None = None,
+        model: Any,
+        tokenizer: Any,
+        judge: Any = None,
     ) -> None:
         """Raises UnknownVerifier and RowError, before anything is learnt."""
         self.recipe, self.stage, self.folder, self.tokenizer = recipe, stage, folder, tokenizer
@@ -82,9 +79,14 @@ class Stage:
         self.exam = held_out(stage.task, recipe.run.seed, stage.held_out)
         folder.mkdir(parents=True, exist_ok=True)
         self.registry = Registry(stage.registry or folder / "registry")
-        self.log = Log(folder)
-        self.learner = Learner(recipe, stage, model, int(tokenizer.pad_token_id), judge)
+        self.log = Log(folder, shown=joined().is_first)
+        learner = Learner(recipe, stage, model, int(tokenizer.pad_token_id), judge)
+        self.crew = Crew(learner, folder, joined())
         self.best: tuple[float, str] | None = None
+
+    @property
+    def learner(self) -> Learner:
+        return self.crew.learner
 
     @property
     def name(self) -> str:
@@ -129,7 +131,7 @@ class Stage:
         more = following < self.stage.steps
         if more and self.stage.overlap:
             drawing = asyncio.create_task(self._draw(servers, drawer, following))
-        figures = await asyncio.to_thread(learner.learn, batch.rollouts, batch.scores)
+        figures = await asyncio.to_thread(self.crew.learn, batch.rollouts, batch.scores)
         learnt = time.perf_counter() - began
         ahead = self._publish()
         next_batch = await drawing if drawing is not None else None
@@ -144,13 +146,11 @@ class Stage:
 
     def _begun(self) -> tuple[Version, Version]:
         """The versions that the next batch is drawn with, and that the servers load after it."""
-        path = self.folder / "resume.pt"
-        if not path.exists():
+        saved = self.crew.restore()
+        if saved is None:
             self.log.resume(-1)
             version = self._publish()
             return version, version
-        saved = torch.load(path, weights_only=True)
-        self.learner.restore(saved["learner"])
         if saved["best"] is not None:
             self.best = (saved["best"][0], saved["best"][1])
             self.registry.tag(self.name, BEST, self.best[1])
@@ -161,7 +161,7 @@ class Stage:
     def _publish(self) -> Version:
         folder = self.folder / "version.unfinished"
         shutil.rmtree(folder, ignore_errors=True)
-        self.learner.model.save_pretrained(folder)
+        self.learner.model.save_pretrained(folder, state_dict=self.crew.weights())
         self.tokenizer.save_pretrained(folder)
         lineage = {"recipe": self.recipe.name, "stage": self.stage.name, "step": self.learner.step}
         version = self.registry.publish(folder, self.name, lineage)
@@ -169,15 +169,8 @@ class Stage:
         return version
 
     def _save(self, drawer: Version, ahead: Version) -> None:
-        state = {
-            "learner": self.learner.state(),
-            "drawer": drawer.id,
-            "ahead": ahead.id,
-            "best": None if self.best is None else list(self.best),
-        }
-        unfinished = self.folder / "resume.unfinished"
-        torch.save(state, unfinished)
-        unfinished.replace(self.folder / "resume.pt")
+        best = None if self.best is None else list(self.best)
+        self.crew.save({"drawer": drawer.id, "ahead": ahead.id, "best": best})
         # Not before: until now a resumed run would have wanted those that the last save named.
         self.registry.gc(self.name, KEPT, [drawer.id, ahead.id])
 
@@ -273,22 +266,27 @@ class Stage:
         shutil.copytree(best.folder, unfinished, ignore=ignored)
         unfinished.rename(self.folder / "model")
         draw(self.folder / "log.jsonl", self.folder / "curves.svg")
-        (self.folder / "resume.pt").unlink(missing_ok=True)
+        self.crew.dismiss()
 
 
 def run_stage(
     recipe: Recipe,
     stage: RlStage,
     folder: Path,
-    model: Qwen3ForCausalLM,
-    tokenizer: PreTrainedTokenizerFast,
-    judge: Qwen3ForSequenceClassification | None = None,
+    model: Any,
+    tokenizer: Any,
+    judge: Any = None,
 ) -> str:
     """Learn, and leave the best weights in folder/model. Returns a line that sums it up.
 
     judge: a reward model that PPO's values start from.
     """
+    folder.mkdir(parents=True, exist_ok=True)
     made = Stage(recipe, stage, folder, model, tokenizer, judge)
+    if not joined().is_first:
+        made.crew.restore()
+        made.crew.follow()
+        return ""
     asyncio.run(made.run())
     assert made.best is not None, "a stage is evaluated at its start"
     return f"{stage.name}: {stage.steps} steps, {made.best[0]:.1%} of the dev split at its best"

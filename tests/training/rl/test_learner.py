@@ -1,5 +1,6 @@
 """The policy learns what is rewarded, by either algorithm, from the weights that drew it."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,8 +8,10 @@ import torch
 from transformers import Qwen3ForSequenceClassification
 
 from tests.training.rl.small import END, RIGHT, WRONG, model, recipe, rollout
+from training.processes import joined
 from training.rl.batches import micros
 from training.rl.learner import Learner
+from training.saves import Saves
 
 BATCH = [rollout(RIGHT, END), rollout(WRONG, END), rollout(RIGHT, END), rollout(WRONG, END)] * 2
 SCORES = torch.tensor([[1.0, 0.0, 1.0, 0.0]] * 2)
@@ -82,14 +85,17 @@ def test_the_drawer_is_what_drew_the_batch() -> None:
             assert torch.equal(tensor, expected[name]), (overlap, name)
 
 
-def test_a_restored_learner_takes_the_same_course() -> None:
-    for stage in ({"kl": 0.01}, {"algorithm": "ppo", "value_warmup": 0}):
+def test_a_restored_learner_takes_the_same_course(tmp_path: Path) -> None:
+    for number, stage in enumerate(({"kl": 0.01}, {"algorithm": "ppo", "value_warmup": 0})):
         whole, cut = learner(**stage), learner(**stage)
         for found in (whole, cut):
             for _ in range(2):
                 found.learn(BATCH, SCORES)
         other = learner(**stage)
-        other.restore(cut.state())
+        (tmp_path / str(number)).mkdir()
+        saves = Saves(tmp_path / str(number), joined())
+        cut.save(saves, {"said": 1})
+        assert other.restore(saves) == {"said": 1, "step": 2}
         assert whole.learn(BATCH, SCORES) == other.learn(BATCH, SCORES)
         for name, tensor in whole.model.state_dict().items():
             assert torch.equal(tensor, other.model.state_dict()[name])
