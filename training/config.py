@@ -1,8 +1,9 @@
 """Recipes: what a TOML file may say, and errors that name the file, the line and the field."""
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, ValidationError
 
@@ -24,6 +25,7 @@ class RecipeError(ValueError):
     """A recipe that cannot be run; the message names file, line and field."""
 
 
+TABLES = ("run", "batches", "model", "families", "habits")
 HUB = "hf:"
 """Before the name of a repository of the Hugging Face hub."""
 
@@ -87,8 +89,9 @@ class Recipe(Section):
     stages: Annotated[tuple[AnyStage, ...], Field(min_length=1)]
 
 
-def load_recipe(path: Path, overrides: dict[str, object] | None = None) -> Recipe:
-    """Read and check a recipe; `overrides` replace values of its [run] table.
+def load_recipe(path: Path, overrides: Mapping[str, object] | None = None) -> Recipe:
+    """Read and check a recipe. overrides: values by "table.option", or "stage.option" of a stage's
+    name, instead of the file's.
 
     Raises RecipeError with one line that says where the mistake is and what would be right.
     """
@@ -99,7 +102,8 @@ def load_recipe(path: Path, overrides: dict[str, object] | None = None) -> Recip
         raise RecipeError(f"{path}: {error.strerror}") from error
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(f"{path}: not TOML: {error}") from error
-    data["run"] = {**data.get("run", {}), **(overrides or {})}
+    for option, value in (overrides or {}).items():
+        _override(data, option, value, path)
     try:
         recipe = Recipe.model_validate(data)
     except ValidationError as error:
@@ -112,6 +116,21 @@ def load_recipe(path: Path, overrides: dict[str, object] | None = None) -> Recip
     _check_weights(recipe, path, text)
     _check_families(recipe, path, text)
     return recipe
+
+
+def _override(data: dict[str, Any], place: str, value: object, path: Path) -> None:
+    """Raises RecipeError for a place that is none."""
+    table, dot, option = place.partition(".")
+    stages = data.get("stages", [])
+    named = [stage for stage in stages if isinstance(stage, dict) and stage.get("name") == table]
+    if not dot or not option:
+        raise RecipeError(f"{place}: should be table.option, or stage.option")
+    if table in TABLES:
+        data.setdefault(table, {})[option] = value
+    elif named:
+        named[0][option] = value
+    else:
+        raise RecipeError(f"{place}: {path} has no stage {table!r}, nor is it one of its tables")
 
 
 def _place(loc: tuple[int | str, ...], kind: str) -> list[str]:

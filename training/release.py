@@ -8,12 +8,12 @@ import argparse
 import hashlib
 import json
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 from training.config import load_recipe
+from training.lineage import lineage, summary
 
 RELEASED = Path(__file__).parent / "released"
 LARGEST = 16 * 2**20
@@ -31,7 +31,7 @@ def main() -> int:
         "--results", type=Path, nargs="*", default=[], help="folders that `bide eval` wrote"
     )
     options = parser.parse_args()
-    recipe = load_recipe(options.recipe, {"seed": options.seed})
+    recipe = load_recipe(options.recipe, {"run.seed": options.seed})
     stages = [options.run / stage.name for stage in recipe.stages]
     unfinished = [stage for stage in stages if not (stage / "model").is_dir()]
     if unfinished:
@@ -39,12 +39,9 @@ def main() -> int:
         return 2
     manifest = {
         "name": options.name,
-        "recipe": recipe.model_dump(mode="json"),
-        "seed": options.seed,
-        "commit": options.commit or _head(),
+        **lineage(recipe, options.run, options.commit),
         "note": options.note,
-        "stages": {stage.name: _last_record(stage) for stage in stages},
-        "results": {folder.name: _results(folder) for folder in options.results},
+        "results": {folder.name: summary(folder) for folder in options.results},
     }
     folder = publish(stages[-1] / "model", RELEASED / options.name, manifest)
     print(f"released: {folder}, {_size(folder) / 2**20:.1f} MB")
@@ -64,24 +61,6 @@ def publish(model: Path, folder: Path, manifest: dict[str, Any]) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     unfinished.rename(folder)
     return folder
-
-
-def _last_record(stage: Path) -> dict[str, Any]:
-    record = json.loads((stage / "log.jsonl").read_text().splitlines()[-1])
-    kept = ("step", "tokens", "documents", "shortened", "padding", "loss")
-    return {key: record[key] for key in kept}
-
-
-def _results(folder: Path) -> dict[str, Any]:
-    summary: dict[str, Any] = json.loads((folder / "summary.json").read_text())
-    kept = ("name", "questions", "accuracy", "low", "high", "tokens")
-    settings = [{key: line[key] for key in kept} for line in summary["settings"]]
-    return {"task": summary["task"], "s1": summary["s1"], "settings": settings}
-
-
-def _head() -> str:
-    found = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
-    return found.stdout.strip()
 
 
 def _sha256(path: Path) -> str:

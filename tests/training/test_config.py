@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from training.config import RecipeError, base_of, load_recipe
+from training.stages import RlStage
 
 RECIPES = sorted((Path(__file__).parents[2] / "training" / "recipes").glob("*.toml"))
 MINI = next(path for path in RECIPES if path.stem == "mini")
@@ -18,8 +19,27 @@ def test_shipped_recipes_are_valid(path: Path) -> None:
     assert load_recipe(path).name == path.stem
 
 
-def test_overrides_replace_the_run_table() -> None:
-    assert load_recipe(MINI, {"seed": 7}).run.seed == 7
+def test_overrides_replace_what_the_file_says() -> None:
+    found = load_recipe(MINI, {"run.seed": 7, "rlvr.steps": 3, "families.letters": 0.5})
+    assert found.run.seed == 7
+    assert found.families["letters"] == 0.5
+    last = found.stages[-1]
+    assert isinstance(last, RlStage)
+    assert last.steps == 3
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "says"),
+    [
+        ("rlvr.stepps", 3, r"stages\.4\.stepps: Extra inputs"),
+        ("rlvr.steps", 0, r"stages\.4\.steps: .*greater than 0"),
+        ("grpo.steps", 3, r"grpo\.steps: .*has no stage 'grpo', nor is it one of its tables"),
+        ("steps", 3, r"steps: should be table\.option, or stage\.option"),
+    ],
+)
+def test_overrides_that_cannot_be_are_named(place: str, value: object, says: str) -> None:
+    with pytest.raises(RecipeError, match=says):
+        load_recipe(MINI, {place: value})
 
 
 @pytest.mark.parametrize(

@@ -15,24 +15,20 @@ import shutil
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import torch
-from torch import Tensor
 
 from training.config import Recipe
 from training.curves import draw
 from training.log import Log, progress
 from training.processes import joined
 from training.registry import Registry, Version
-from training.rl import advantages
 from training.rl.crew import Crew
+from training.rl.drawing import Batch, Drawing
 from training.rl.learner import Learner
 from training.rl.rewards import Rewards
-from training.rollouts.questions import Practice, Questions, held_out
-from training.rollouts.rollouts import Rollout, Rollouts
+from training.rollouts.questions import Questions, held_out
+from training.rollouts.rollouts import Rollouts
 from training.rollouts.servers import serving
 from training.stages import RlStage
 
@@ -40,26 +36,6 @@ KEPT = 3
 """Versions that stay in the registry, beside the best: the servers', and those about to be."""
 
 BEST = "best"
-SEEDS = 1 << 20
-"""Between the seeds of two steps."""
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """verified: what the verifier says, [G, N], whatever was rewarded; asked: groups drawn for it;
-    seconds: that it took."""
-
-    rollouts: list[Rollout]
-    scores: Tensor
-    verified: float
-    rewarded: float
-    informative: float
-    asked: int
-    seconds: float
-
-    @property
-    def tokens(self) -> int:
-        return sum(len(each.completion) for each in self.rollouts)
 
 
 class Stage:
@@ -76,6 +52,7 @@ class Stage:
         self.recipe, self.stage, self.folder, self.tokenizer = recipe, stage, folder, tokenizer
         self.rewards = Rewards(stage)
         self.questions = Questions(recipe, stage)
+        self.drawing = Drawing(stage, self.questions, self.rewards, recipe.run.seed)
         self.exam = held_out(stage.task, recipe.run.seed, stage.held_out)
         folder.mkdir(parents=True, exist_ok=True)
         self.registry = Registry(stage.registry or folder / "registry")
@@ -103,7 +80,7 @@ class Stage:
                     await self._evaluate(servers, drawer)
                 batch: Batch | None = None
                 if learner.step < steps:
-                    batch = await self._draw(servers, drawer, learner.step)
+                    batch = await self.drawing.batch(servers, str(drawer), learner.step)
                 drawer = await self._hand_over(servers, drawer, ahead)
                 while batch is not None:
                     batch, drawer = await self._step(servers, batch, drawer)
@@ -130,14 +107,14 @@ class Stage:
         following, drawing = learner.step + 1, None
         more = following < self.stage.steps
         if more and self.stage.overlap:
-            drawing = asyncio.create_task(self._draw(servers, drawer, following))
+            drawing = asyncio.create_task(self.drawing.batch(servers, str(drawer), following))
         figures = await asyncio.to_thread(self.crew.learn, batch.rollouts, batch.scores)
         learnt = time.perf_counter() - began
         ahead = self._publish()
         next_batch = await drawing if drawing is not None else None
         await self._hand_over(servers, drawer, ahead)
         if more and next_batch is None:
-            next_batch = await self._draw(servers, ahead, following)
+            next_batch = await self.drawing.batch(servers, str(ahead), following)
         self._note(batch, figures, learnt, time.perf_counter() - began)
         if learner.step % self.stage.evaluate_every == 0:
             await self._evaluate(servers, ahead)
@@ -180,46 +157,6 @@ class Stage:
             await servers.load(ahead.name, ahead.id)
         return ahead
 
-    async def _draw(self, servers: Rollouts, version: Version, step: int) -> Batch:
-        """The groups of a step that teach something, as far as the refills go."""
-        began, stage = time.perf_counter(), self.stage
-        practised: list[Practice] = []
-        groups: list[list[Rollout]] = []
-        all_scores: list[Tensor] = []
-        start, asked = step * stage.prompts * (1 + stage.refills), 0
-        verified = rewarded = useful = 0.0
-        for _ in range(1 + stage.refills):
-            questions = self.questions.some(start + asked, stage.prompts - len(groups))
-            drawn = await servers.groups(
-                [question.text for question in questions],
-                stage.group,
-                version=str(version),
-                seed=(self.recipe.run.seed + 1) * SEEDS * 1024 + step * SEEDS + asked * 64,
-            )
-            scores = self.rewards(questions, drawn, f"{self.recipe.run.seed}:{step}:{asked}")
-            kept = advantages.informative(scores) if stage.algorithm == "grpo" else None
-            verified += float(self.rewards.verified(questions, drawn).sum())
-            rewarded += float(scores.sum())
-            asked += len(questions)
-            for at, (question, group) in enumerate(zip(questions, drawn, strict=True)):
-                if kept is None or kept[at]:
-                    useful += 1
-                    practised.append(question)
-                    groups.append(group)
-                    all_scores.append(scores[at])
-            if len(groups) >= stage.prompts:
-                break
-        completions = asked * stage.group
-        return Batch(
-            [rollout for group in groups for rollout in group],
-            torch.stack(all_scores) if all_scores else torch.zeros(0, stage.group),
-            verified / completions,
-            rewarded / completions,
-            useful / asked,
-            asked,
-            time.perf_counter() - began,
-        )
-
     async def _evaluate(self, servers: Rollouts, version: Version) -> None:
         """Greedy accuracy on problems of the dev split; the best version is tagged."""
         texts = [question.text for question in self.exam]
@@ -238,13 +175,8 @@ class Stage:
     def _note(self, batch: Batch, figures: dict[str, float], learnt: float, seconds: float) -> None:
         self.log.write(
             step=self.learner.step,
-            reward=batch.rewarded,
-            verified=batch.verified,
-            informative=batch.informative,
-            completion_tokens=batch.tokens / max(1, len(batch.rollouts)),
-            ended=sum(each.ended for each in batch.rollouts) / max(1, len(batch.rollouts)),
+            **batch.figures(),
             **figures,
-            drawing_seconds=batch.seconds,
             learning_seconds=learnt,
             seconds=seconds,
             idle=1 - learnt / seconds,
