@@ -13,6 +13,7 @@ from transformers import (
 )
 
 from training import pretrain, sft
+from training.checks import check_rows
 from training.config import Recipe
 from training.data.documents import Document
 from training.loop import run_stage
@@ -45,6 +46,7 @@ def run(
     """
     if recipe.run.threads:
         torch.set_num_threads(recipe.run.threads)
+    check_rows(recipe)
     previous = base
     for stage in recipe.stages:
         home = folder / stage.name

@@ -70,6 +70,18 @@ def read(sources: Sequence[Source], seed: int, tokenizer: PreTrainedTokenizerFas
 
 
 def _pair(row: Row, tokenizer: Any) -> Pair:
+    prompt, chosen, rejected = texts_of(row)
+    text = tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True)
+
+    def ids(said: str) -> list[int]:
+        return list(tokenizer.encode(said, add_special_tokens=False))
+
+    end = [int(tokenizer.eos_token_id)]
+    return Pair(ids(text), ids(chosen) + end, ids(rejected) + end)
+
+
+def texts_of(row: Row) -> tuple[list[Any], str, str]:
+    """The prompt's messages, and what is better and worse. Raises RowError."""
     chosen, rejected = _said(row, "chosen"), _said(row, "rejected")
     if chosen == rejected:
         raise RowError(f"{row.place}: chosen and rejected are the same text")
@@ -80,13 +92,7 @@ def _pair(row: Row, tokenizer: Any) -> Pair:
         prompt = [{"role": "user", "content": prompt}]
     if not isinstance(prompt, list) or not prompt:
         raise RowError(f"{row.place}: prompt: should be a text, or a list of messages")
-    text = tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True)
-
-    def ids(said: str) -> list[int]:
-        return list(tokenizer.encode(said, add_special_tokens=False))
-
-    end = [int(tokenizer.eos_token_id)]
-    return Pair(ids(text), ids(chosen) + end, ids(rejected) + end)
+    return prompt, chosen, rejected
 
 
 def _said(row: Row, column: str) -> str:

@@ -13,7 +13,7 @@ from transformers import PreTrainedModel, set_seed
 from trl import SFTConfig, SFTTrainer
 
 from training.config import Recipe
-from training.data.sources import check_files, stream
+from training.data.sources import stream
 from training.on_trl import adapters, learning, publish, train
 from training.stages import Source, TextStage
 
@@ -24,7 +24,6 @@ def run_stage(
     """Learn, and leave the weights in folder/model; killed, the same call goes on from the last
     save. Returns a line that sums it up. Raises RowError and LayoutError."""
     folder.mkdir(parents=True, exist_ok=True)
-    check_files(stage.data, "text")
     set_seed(recipe.run.seed)  # adapters are fresh
     given = {"stage": stage, "tokenizer": tokenizer}
     trainer = SFTTrainer(

@@ -1,5 +1,6 @@
 """A recipe with a base goes on from its weights and its tokenizer."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from transformers import AutoTokenizer, Qwen3ForCausalLM
 
 from tests.tokenizer import small_tokenizer
 from training.config import ModelShape, Recipe
+from training.data.sources import RowError
 from training.model import new_model
 from training.pipeline import run
 
@@ -30,7 +32,7 @@ def recipe(base: Path) -> Recipe:
     return Recipe.model_validate(
         {
             "name": "onward",
-            "base": base,
+            "base": str(base),
             "batches": {"tokens": 896, "lengths": [896]},
             "run": {"compile": False, "threads": 1},
             "stages": [
@@ -59,3 +61,31 @@ def test_the_first_stage_goes_on_from_the_base(base: Path, tmp_path: Path) -> No
     assert not torch.equal(before, after)
     assert torch.allclose(before, after, atol=1e-6)
     assert AutoTokenizer.from_pretrained(finished).chat_template.endswith("{# of the base #}")
+
+
+@pytest.mark.parametrize(
+    ("stage", "row", "says"),
+    [
+        ({"kind": "midtrain", "tokens": 64, "data": "FILE"}, {"txt": ""}, "text: should be a text"),
+        ({"kind": "sft", "data": "FILE"}, {"question": "1"}, "answer: should be a text"),
+        ({"kind": "dpo", "pairs": "FILE"}, {"prompt": "1"}, "chosen: should be a text"),
+        ({"kind": "rlvr", "steps": 1, "task": "FILE"}, {"question": "1"}, "answer: should be a"),
+        (
+            {"kind": "rlvr", "steps": 1, "task": "FILE"},
+            {"question": "1", "answer": "2", "verifier": "gsm9k"},
+            "verifier: no 'gsm9k', only ",
+        ),
+    ],
+)
+def test_rows_of_the_last_stage_are_looked_at_before_the_first(
+    base: Path, tmp_path: Path, stage: dict[str, object], row: dict[str, str], says: str
+) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text(json.dumps(row))
+    last = {"name": "last", "learning_rate": 1e-3, **stage}
+    last = {name: str(path) if value == "FILE" else value for name, value in last.items()}
+    made = recipe(base).model_dump(mode="json", exclude_unset=True)
+    made["stages"].append(last)
+    with pytest.raises(RowError, match=rf"rows\.jsonl:1: {says}"):
+        run(Recipe.model_validate(made), tmp_path / "run", base)
+    assert not (tmp_path / "run").exists()

@@ -40,7 +40,7 @@ class Renderer:
 
         Raises RowError.
         """
-        messages = _messages(row)
+        messages = messages_of(row)
         so_far: Sequence | None = None
         for at, message in enumerate(messages):
             if message["role"] != "assistant":
@@ -93,7 +93,7 @@ class _Codec:
         return str(self.tokenizer.decode(list(token_ids)))
 
 
-def _messages(row: Row) -> list[dict[str, Any]]:
+def messages_of(row: Row) -> list[dict[str, Any]]:
     """Of `messages`, or of `question`, `thought` and `answer`. Raises RowError."""
     if "messages" not in row.values:
         said = {"role": "assistant", "content": row.text("answer")}

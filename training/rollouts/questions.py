@@ -73,10 +73,10 @@ def _is_held_out(row: Practice) -> bool:
 
 
 def _questions(task: Sequence[Source], seed: int) -> list[Practice]:
-    return [_question(row) for row in rows(task, seed)]
+    return [question_of(row) for row in rows(task, seed)]
 
 
-def _question(row: Row) -> Practice:
+def question_of(row: Row) -> Practice:
     """Of `question`, a text or a list of one message, `answer`, and perhaps `verifier`."""
     answer, verifier = row.values.get("answer"), row.values.get("verifier")
     if isinstance(answer, bool) or not isinstance(answer, str | int | float) or answer == "":
