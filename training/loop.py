@@ -57,12 +57,14 @@ def run_stage(
     tokenizer: PreTrainedTokenizerFast,
     read: Callable[[int], Document],
     schedule: Callable[[int, int], float],
+    processes: Processes | None = None,
 ) -> Course:
     """Train `model` on the documents of `read` for `stage.tokens`, and save it in folder/model.
 
-    schedule: (step, steps) -> factor of the peak learning rate. Raises LayoutError.
+    schedule: (step, steps) -> factor of the peak learning rate. processes: default: those that
+    torchrun started. Raises LayoutError.
     """
-    processes, sizes = joined(), recipe.batches
+    processes, sizes = processes or joined(), recipe.batches
     if sizes.pieces % processes.count:
         raise LayoutError(
             f"batches.pieces: {sizes.pieces} pieces are not shared evenly by {processes.count} "
