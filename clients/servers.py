@@ -70,6 +70,14 @@ async def side_by_side(
             yield ours, await stack.enter_async_context(started("vllm", vllm, settings))
 
 
+def _is_torchrun(name: str) -> bool:
+    """Whether torchrun set it, for its own processes: a server that one of them starts is none."""
+    if "TORCHELASTIC_RUN_ID" not in os.environ:
+        return False
+    own = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT", "OMP_NUM_THREADS")
+    return name in own or name.startswith(("LOCAL_", "GROUP_", "ROLE_", "TORCHELASTIC_"))
+
+
 @asynccontextmanager
 async def started(
     name: str, command: Callable[[EngineSettings, int], list[str]], settings: EngineSettings
@@ -77,7 +85,7 @@ async def started(
     port = free_port()
     environment = {
         "VLLM_CPU_OMP_THREADS_BIND": str(settings.core),
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if not _is_torchrun(name)},
         "VLLM_LOGGING_LEVEL": "ERROR",
     }
     process = await asyncio.create_subprocess_exec(

@@ -28,7 +28,7 @@ def main() -> int:
     from training.data.sources import RowError
     from training.pipeline import run
     from training.processes import joined
-    from training.registry import RegistryError
+    from training.registry import Registry, RegistryError
     from training.saves import LayoutError
     from training.verifiers import BadLabel
 
@@ -36,12 +36,14 @@ def main() -> int:
     say = print if joined().is_first else _nothing
     say(f"{recipe.name}, seed {recipe.run.seed}, in {folder}")
     try:
+        if options.publish:
+            Registry(options.registry).check_names(options.publish, options.tag)
         base, words = base_of(recipe, options.recipe), tokenizer_of(recipe, options.recipe)
         model = run(recipe, folder, base, words, say)
         say(f"done: {model}")
         if options.publish and joined().is_first:
             publish(recipe, folder, model, options)
-    except (BadLabel, BideError, LayoutError, RegistryError, RowError) as error:
+    except (BadLabel, BideError, LayoutError, RecipeError, RegistryError, RowError) as error:
         print(f"bide train: {error}", file=sys.stderr)
         return 1
     finally:
@@ -96,9 +98,9 @@ def publish(recipe: Recipe, run: Path, model: Path, options: argparse.Namespace)
 
     registry = Registry(options.registry)
     version = registry.publish(model, options.publish, lineage(recipe, run))
+    print(f"published: {version} in {options.registry}")
     if options.tag:
         registry.tag(options.publish, options.tag, version.id)
-    print(f"published: {version} in {options.registry}")
     if options.load:
         key = os.environ.get("BIDE_API_KEY")
         Checkpoints(options.load, key).load(version.name, version.id, "drain")

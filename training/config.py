@@ -113,6 +113,7 @@ def load_recipe(path: Path, overrides: Mapping[str, object] | None = None) -> Re
         raise RecipeError(f"{path}{line}: {field}: {first['msg']}") from error
     _check_order(recipe, path, text)
     _check_names(recipe, path, text)
+    _check_sizes(recipe, path, text)
     _check_weights(recipe, path, text)
     _check_families(recipe, path, text)
     return recipe
@@ -122,11 +123,14 @@ def _override(data: dict[str, Any], place: str, value: object, path: Path) -> No
     """Raises RecipeError for a place that is none."""
     table, dot, option = place.partition(".")
     stages = data.get("stages", [])
+    stages = stages if isinstance(stages, list) else []
     named = [stage for stage in stages if isinstance(stage, dict) and stage.get("name") == table]
     if not dot or not option:
         raise RecipeError(f"{place}: should be table.option, or stage.option")
     if table in TABLES:
-        data.setdefault(table, {})[option] = value
+        if not isinstance(data.setdefault(table, {}), dict):
+            raise RecipeError(f"{path}: {table}: should be a table")
+        data[table][option] = value
     elif named:
         named[0][option] = value
     else:
@@ -161,10 +165,7 @@ def folder_of(named: str, path: Path, field: str, holds: str) -> Path:
     Raises RecipeError where there is none that holds a file of that name.
     """
     if named.startswith(HUB):
-        from huggingface_hub import snapshot_download
-
-        patterns = ["*.json", "*.safetensors", "*.jinja", "*.model", "*.txt"]
-        return Path(snapshot_download(named.removeprefix(HUB), allow_patterns=patterns))
+        return fetched(named)
     candidates = [path.parent / named, Path.cwd() / named]
     for folder in candidates:
         if (folder / holds).is_file():
@@ -173,6 +174,23 @@ def folder_of(named: str, path: Path, field: str, holds: str) -> Path:
     places = " nor in ".join(dict.fromkeys(str(folder) for folder in candidates))
     what = "checkpoint" if field == "base" else field
     raise RecipeError(f"{path}{line}: {field}: there is no {what} in {places}")
+
+
+def fetched(named: str) -> Path:
+    """The folder of a repository of the hub, its weights in safetensors alone. Raises
+    RecipeError."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import (
+        HfHubHTTPError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+    )
+
+    patterns = ["*.json", "*.safetensors", "*.jinja", "*.model", "*.txt"]
+    try:
+        return Path(snapshot_download(named.removeprefix(HUB), allow_patterns=patterns))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError) as error:
+        raise RecipeError(f"{named}: cannot be fetched: {str(error).splitlines()[0]}") from error
 
 
 def _check_weights(recipe: Recipe, path: Path, text: str) -> None:
@@ -215,6 +233,22 @@ def _check_names(recipe: Recipe, path: Path, text: str) -> None:
             raise RecipeError(f"{path}{_line_of(text, 'value_from')}: {field}: {message}")
         if isinstance(stage, PreferenceStage) and stage.kind == "reward-model":
             judges.append(stage.name)
+
+
+def _check_sizes(recipe: Recipe, path: Path, text: str) -> None:
+    """Of stages, in tokens, beside those of the batches."""
+    for number, stage in enumerate(recipe.stages):
+        whole = recipe.batches.tokens * recipe.batches.pieces
+        if isinstance(stage, Stage) and stage.tokens < whole:
+            field = f"stages.{number}.tokens"
+            message = f"{stage.tokens} is less than one update's, {whole}"
+            raise RecipeError(f"{path}{_line_of(text, 'tokens')}: {field}: {message}")
+        if isinstance(stage, RlStage) and stage.max_tokens >= recipe.batches.lengths[-1]:
+            field = f"stages.{number}.max_tokens"
+            raise RecipeError(
+                f"{path}{_line_of(text, 'max_tokens')}: {field}: {stage.max_tokens} leaves no room "
+                f"for a prompt in the longest of batches.lengths, {recipe.batches.lengths[-1]}"
+            )
 
 
 def _check_families(recipe: Recipe, path: Path, text: str) -> None:

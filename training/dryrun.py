@@ -4,15 +4,17 @@ The model is built on the meta device, so its parameters are counted and not gue
 estimate of what stays on each GPU, sharded by FSDP2 over all of them; the rest is arithmetic.
 """
 
+import math
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM
 
-from training.config import ModelShape, Recipe, RecipeError
+from training.config import HUB, Recipe, RecipeError, base_of
 from training.model import config_of
 from training.stages import (
     AnyStage,
@@ -46,18 +48,22 @@ class Plan:
 
     def __str__(self) -> str:
         updates = "as the data say" if self.updates is None else f"{self.updates:,}"
+        if getattr(self.stage, "packing", False) and self.updates is not None:
+            updates = f"at most {updates}"
         tokens = "as the data say" if self.tokens is None else f"{_short(self.tokens)} at most"
         named = f"{self.stage.name} ({self.stage.kind})"
-        return f"{named:28} {updates:>15} updates  {tokens:>18}  {self.memory / GIB:6.1f} GiB"
+        return f"{named:28} {updates:>18} updates  {tokens:>18}  {self.memory / GIB:6.1f} GiB"
 
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """parameters: of the whole model; layer: of one of its layers."""
+    """parameters: of the whole model; layer: of one layer; the rest as configs name them."""
 
     parameters: int
     layer: int
-    shape: ModelShape
+    layers: int
+    hidden: int
+    feed_forward: int
     vocabulary: int
 
 
@@ -72,43 +78,34 @@ def describe(recipe: Recipe, path: Path) -> Iterator[str]:
         _check_layout(stage, recipe, processes, path)
         yield f"  {plan(stage, recipe, sizes, processes)}"
     yield f"launch: {launch(recipe, path)}"
+    hosts = max((_host(stage, recipe, sizes) for stage in recipe.stages), default=0.0)
+    yield f"memory of each machine while models are loaded: {hosts / GIB:,.0f} GiB"
     for stage in recipe.stages:
         if isinstance(stage, RlStage) and stage.servers:
             yield f"first, for {stage.name}: {server(stage, recipe)}"
 
 
 def measured(recipe: Recipe, path: Path) -> Sizes:
-    shape = recipe.model or _shape_of_base(recipe, path)
-    vocabulary = shape.vocabulary or FRESH_VOCABULARY
+    config = _config(recipe, path)
     with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(config_of(shape, vocabulary))
-    layer = sum(each.numel() for each in model.model.layers[0].parameters())
-    return Sizes(sum(each.numel() for each in model.parameters()), layer, shape, vocabulary)
-
-
-def _shape_of_base(recipe: Recipe, path: Path) -> ModelShape:
-    """Of a base in a folder."""
-    from transformers import AutoConfig
-
-    from training.config import HUB, base_of
-
-    if recipe.base is None or recipe.base.startswith(HUB):
-        raise RecipeError(
-            f"{path}: say in [model] what {recipe.base} is: a dry run fetches nothing"
-        )
-    config = AutoConfig.from_pretrained(base_of(recipe, path))
-    return ModelShape(
-        architecture=config.model_type,
-        hidden_size=config.hidden_size,
-        layers=config.num_hidden_layers,
-        heads=config.num_attention_heads,
-        kv_heads=config.num_key_value_heads,
-        head_size=config.head_dim,
-        feed_forward=config.intermediate_size,
-        context=config.max_position_embeddings,
-        vocabulary=config.vocab_size,
-        tied=config.tie_word_embeddings,
+        model = AutoModelForCausalLM.from_config(config)
+    return Sizes(
+        sum(each.numel() for each in model.parameters()),
+        sum(each.numel() for each in model.model.layers[0].parameters()),
+        config.num_hidden_layers,
+        config.hidden_size,
+        config.intermediate_size,
+        config.vocab_size,
     )
+
+
+def _config(recipe: Recipe, path: Path) -> Any:
+    if recipe.model is not None:
+        return config_of(recipe.model, FRESH_VOCABULARY)
+    if recipe.base is None or recipe.base.startswith(HUB):
+        unknown = f"say in [model] what {recipe.base} is: a dry run fetches nothing"
+        raise RecipeError(f"{path}: {unknown}")
+    return AutoConfig.from_pretrained(base_of(recipe, path))
 
 
 def _check_layout(stage: AnyStage, recipe: Recipe, processes: int, path: Path) -> None:
@@ -132,9 +129,9 @@ def plan(stage: AnyStage, recipe: Recipe, sizes: Sizes, processes: int) -> Plan:
 def activations(sizes: Sizes, rows: int, longest: int) -> float:
     """Bytes, with checkpointing: each layer's input, one layer in full, its gathered weights in 32
     bits, and the logits in 16 bits and 32 with their gradient."""
-    shape, positions = sizes.shape, rows * longest
-    inputs = 2 * shape.layers * shape.hidden_size * positions
-    one = 2 * positions * (8 * shape.hidden_size + 3 * shape.feed_forward)
+    positions = rows * longest
+    inputs = 2 * sizes.layers * sizes.hidden * positions
+    one = 2 * positions * (8 * sizes.hidden + 3 * sizes.feed_forward)
     return inputs + one + 4 * sizes.layer + 10 * sizes.vocabulary * positions
 
 
@@ -150,6 +147,13 @@ def _load(stage: AnyStage, recipe: Recipe) -> tuple[int, int, int, int]:
             return 1, recipe.batches.tokens, 2 if ppo else 1, 2 if stage.kl else 1
         case Stage():
             return 1, recipe.batches.tokens, 1, 0
+
+
+def _host(stage: AnyStage, recipe: Recipe, sizes: Sizes) -> float:
+    """Bytes: every process of a machine loads the model whole before it keeps its part, and the
+    learner copies it for what it does not learn."""
+    copies = sum(_load(stage, recipe)[2:])
+    return max(1, recipe.run.gpus) * copies * STILL * sizes.parameters
 
 
 def _course(stage: AnyStage, recipe: Recipe) -> tuple[int | None, int | None]:
@@ -175,7 +179,9 @@ def _course(stage: AnyStage, recipe: Recipe) -> tuple[int | None, int | None]:
 def _updates(used: list[int | None], epochs: float, batch: int) -> int | None:
     """None where a source does not say how many rows it has."""
     known = [rows for rows in used if rows is not None]
-    return -(-int(sum(known) * epochs) // batch) if len(known) == len(used) else None
+    if len(known) < len(used):
+        return None
+    return math.ceil(epochs * math.ceil(sum(known) / batch))
 
 
 def launch(recipe: Recipe, path: Path) -> str:

@@ -17,7 +17,7 @@ from trl import SFTConfig, SFTTrainer, pack_dataset
 from training.config import Recipe
 from training.data.conversations import Renderer, Sequence
 from training.data.documents import IGNORE
-from training.data.sources import RowError, rows
+from training.data.sources import RowError, rows, usable
 from training.on_trl import adapters, learning, on_disk, publish, train
 from training.stages import ConversationStage
 
@@ -72,9 +72,10 @@ def sequences(
 ) -> Iterator[Sequence]:
     """Of all rows, cut to the stage's longest. Raises RowError."""
     renderer = Renderer(tokenizer, stage.thoughts)
-    for row in rows(stage.data, recipe.run.seed):
+    found = rows(stage.data, recipe.run.seed)
+    for turns in usable(found, lambda row: list(renderer.sequences(row))):
         report.rows += 1
-        for whole in renderer.sequences(row):
+        for whole in turns:
             kept = whole if len(whole.ids) <= stage.longest else _cut(whole, stage.longest, report)
             if all(label == IGNORE for label in kept.labels[1:]):
                 report.unlearnt += 1

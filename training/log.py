@@ -35,7 +35,7 @@ class Log:
     def write(self, *, step: int, **record: float) -> None:
         if not self._shown:
             return
-        rounded = {name: round(value, 6) for name, value in record.items()}
+        rounded = {name: _rounded(value) for name, value in record.items()}
         with self.path.open("a") as file:
             file.write(json.dumps({"step": step, **rounded}) + "\n")
         for name, value in record.items():
@@ -47,9 +47,14 @@ class Log:
         return SummaryWriter(str(self._folder / "tensorboard"), purge_step=self._step + 1)
 
 
+def _rounded(value: float) -> float:
+    """To six significant digits: a learning rate may have none before the seventh place."""
+    return value if isinstance(value, int) else float(f"{value:.6g}")
+
+
 def read(path: Path) -> list[dict[str, Any]]:
     """Whole records: a process that was killed may have left half a line at the end."""
-    text = path.read_text()
+    text = path.read_text() if path.exists() else ""
     return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
 
 

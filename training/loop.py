@@ -23,7 +23,7 @@ from training.data.batches import Batch, Batcher
 from training.data.documents import IGNORE, Document
 from training.log import Log, Speed, progress
 from training.optim import optimizers, scale
-from training.processes import Processes, joined
+from training.processes import Processes, can_compile, joined
 from training.saves import LayoutError, Saves, put_back, tensors_of
 from training.stages import Stage
 
@@ -109,9 +109,8 @@ def _loss_function(network: nn.Module, processes: Processes, compiled: bool) -> 
             logits.flatten(0, 1).float(), labels.flatten(), ignore_index=IGNORE, reduction="sum"
         )
 
-    # Inductor needs a C++ compiler on CPU; without one the same loop runs, only slower. A shared
-    # model's layers are compiled each, between the gathering of one and the next.
-    ready = compiled and processes.count == 1 and (device.type != "cpu" or shutil.which("g++"))
+    # A shared model's layers are compiled each, between the gathering of one and the next.
+    ready = compiled and processes.count == 1 and can_compile(device)
     function = torch.compile(summed, dynamic=False) if ready else summed
     return lambda batch: function(batch.ids.to(device), batch.labels.to(device))
 

@@ -29,9 +29,12 @@ def shared(recipe: Recipe, stage: DataStage | PreferenceStage, folder: Path) -> 
             f"{stage.name}: a batch of {stage.batch} is not shared evenly by {processes.count} "
             "processes; say a multiple"
         )
+    on_gpu = torch.cuda.is_available()
+    if stage.lora is not None and on_gpu and processes.count > 1:
+        # FSDP2 shards what peft would have to merge, and TRL asks the base before it is placed.
+        raise LayoutError(f"{stage.name}: adapters are learnt by one process; leave torchrun out")
     own = stage.batch // processes.count
     micro = max(n for n in range(1, min(own, stage.micro_batch) + 1) if own % n == 0)
-    on_gpu = torch.cuda.is_available()
     return {
         "output_dir": str(folder / "resume"),
         "per_device_train_batch_size": micro,
@@ -125,7 +128,8 @@ class _Logged(TrainerCallback):  # type: ignore[misc]
 
     def on_log(self, _: Any, state: Any, *__: Any, logs: dict[str, Any], **___: Any) -> None:
         figures = {name: float(value) for name, value in logs.items()}
-        self._log.write(step=state.global_step, **figures)
+        if "train_runtime" not in figures:  # of this process alone, and not of a resumed run
+            self._log.write(step=state.global_step, **figures)
 
 
 def train(trainer: Any, folder: Path) -> int:

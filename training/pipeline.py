@@ -1,5 +1,6 @@
 """All stages of a recipe in order, each from the folder that the one before it left."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,11 @@ from transformers import (
 
 from training import pretrain, sft
 from training.checks import check_rows
-from training.config import Recipe
+from training.config import HUB, Recipe, fetched
 from training.data.documents import Document
 from training.loop import run_stage
 from training.model import attention, new_model
+from training.processes import joined
 from training.rl import train as rl
 from training.stages import AnyStage, ConversationStage, PreferenceStage, RlStage, Stage, TextStage
 from training.tokenizer import build
@@ -47,17 +49,26 @@ def run(
     if recipe.run.threads:
         torch.set_num_threads(recipe.run.threads)
     check_rows(recipe)
-    previous = base
+    previous, home = base, folder
     for stage in recipe.stages:
         home = folder / stage.name
-        if not (home / "model").exists():
+        if (home / "model").exists():
+            _sweep(home)
+        else:
             model, words = _open(recipe, previous, tokenizer)
             torch.compiler.reset()
             say(_run(recipe, stage, home, model, words, previous))
         if stage.kind != "reward-model":  # it judges what the next stage trains
             previous = home / "model"
-    assert previous is not None, "a recipe has at least one stage"
-    return previous
+    return home / "model"
+
+
+def _sweep(home: Path) -> None:
+    """What a stage that was killed as it finished has left."""
+    if joined().is_first:
+        for pattern in ("resume*", "*.unfinished"):
+            for left in home.glob(pattern):
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def _run(
@@ -89,10 +100,11 @@ def _run(
 
 
 def _judge(run: Path, named: str) -> Any:
-    """Of an earlier stage of that name, or in a folder."""
+    """Of an earlier stage of that name, in a folder, or of the hub."""
     stage = run / named / "model"
+    elsewhere = fetched(named) if named.startswith(HUB) else Path(named)
     return AutoModelForSequenceClassification.from_pretrained(
-        stage if stage.is_dir() else named,
+        stage if stage.is_dir() else elsewhere,
         num_labels=1,
         dtype=torch.float32,
         attn_implementation=attention(),
@@ -125,7 +137,10 @@ def _open(recipe: Recipe, folder: Path | None, words: Path | None) -> tuple[Any,
     if recipe.chat_template is not None:
         tokenizer.chat_template = recipe.chat_template
     if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.eos_token
+        # Not the end of a text where there is another: a reward is read at the last of what is
+        # no padding, and that should be the end.
+        named = [token for token in tokenizer.get_added_vocab() if "pad" in token.lower()]
+        tokenizer.pad_token = named[0] if named else tokenizer.eos_token
     if folder is None:
         assert recipe.model is not None, "a recipe without a base has a model"
         return new_model(recipe.model, tokenizer, recipe.run.seed), tokenizer

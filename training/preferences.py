@@ -12,7 +12,8 @@ from typing import Any
 from transformers import PreTrainedTokenizerFast
 
 from training.config import Recipe
-from training.data.sources import Row, RowError, rows
+from training.data.conversations import end_of_turn
+from training.data.sources import Row, RowError, rows, usable
 from training.processes import joined
 from training.registry import Registry
 from training.rollouts.questions import Practice, Questions
@@ -66,7 +67,7 @@ def pairs_of(
 def read(sources: Sequence[Source], seed: int, tokenizer: PreTrainedTokenizerFast) -> list[Pair]:
     """Of rows: prompt, a text or messages, and chosen and rejected, which are texts, or
     conversations that end with the assistant's text. Raises RowError."""
-    return [_pair(row, tokenizer) for row in rows(sources, seed)]
+    return list(usable(rows(sources, seed), lambda row: _pair(row, tokenizer)))
 
 
 def _pair(row: Row, tokenizer: Any) -> Pair:
@@ -76,7 +77,7 @@ def _pair(row: Row, tokenizer: Any) -> Pair:
     def ids(said: str) -> list[int]:
         return list(tokenizer.encode(said, add_special_tokens=False))
 
-    end = [int(tokenizer.eos_token_id)]
+    end = end_of_turn(tokenizer)
     return Pair(ids(text), ids(chosen) + end, ids(rejected) + end)
 
 

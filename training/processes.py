@@ -7,6 +7,7 @@ runs on a cluster could not be tested without one (docs/decisions/0024).
 """
 
 import os
+import shutil
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +24,16 @@ from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_
 from torch.distributed.checkpoint.state_dict_loader import load
 from torch.distributed.checkpoint.state_dict_saver import save
 from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import fully_shard
+from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
+
+PATIENCE = timedelta(days=30)
+"""One process may draw, fetch or write for as long as that takes; one that fails ends the others by
+torchrun."""
+
+
+def can_compile(device: torch.device) -> bool:
+    """Inductor needs a C++ compiler on CPU; without one the same runs, only slower."""
+    return device.type != "cpu" or shutil.which("g++") is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +78,18 @@ class Processes:
 
         layers: where they are in the model.
         """
-        model.to(self.device)
         if self.count == 1:
+            model.to(self.device)
             return
-        mesh = init_device_mesh(self.device.type, (self.count,))
+        how: dict[str, Any] = {"mesh": init_device_mesh(self.device.type, (self.count,))}
+        if self.device.type != "cpu":
+            how["mp_policy"] = MixedPrecisionPolicy(torch.bfloat16, torch.float32)
+        # Layer by layer from the CPU: no device ever holds all of it.
         for layer in model.get_submodule(layers).children():
-            if compiled:
+            if compiled and can_compile(self.device):
                 layer.compile(dynamic=False)
-            fully_shard(layer, mesh=mesh)
-        fully_shard(model, mesh=mesh)
+            fully_shard(layer, **how)
+        fully_shard(model, **how)
 
     def gathered(self, model: nn.Module) -> dict[str, Any]:
         """All weights, on the first process's CPU; nothing on the others. All must ask."""
@@ -105,7 +118,7 @@ def joined() -> Processes:
     if not dist.is_initialized():
         if accelerated:
             torch.cuda.set_device(device)
-        dist.init_process_group("nccl" if accelerated else "gloo")
+        dist.init_process_group("nccl" if accelerated else "gloo", timeout=PATIENCE)
         _patient()
     return Processes(dist.get_rank(), dist.get_world_size(), device)
 
@@ -121,4 +134,4 @@ def _of_one_process() -> Iterator[None]:
 @cache
 def _patient() -> Any:
     """The same processes, for messages that may be a day in coming."""
-    return dist.new_group(backend="gloo", timeout=timedelta(days=30))
+    return dist.new_group(backend="gloo", timeout=PATIENCE)

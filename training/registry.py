@@ -173,10 +173,15 @@ class Registry:
         path = self._home(name) / TAGS
         return {key: str(value) for key, value in _object(path).items()} if path.is_file() else {}
 
+    def check_names(self, name: str, tag: str | None = None) -> None:
+        """Raises RegistryError for what could not be published or tagged so."""
+        self._home(name)
+        if tag is not None and (tag == LATEST or VERSION.fullmatch(tag) or not NAME.fullmatch(tag)):
+            raise RegistryError(f"{tag!r} cannot be a tag")
+
     def tag(self, name: str, tag: str, version: str) -> Version:
         """Let a tag mean a version from now on. Raises RegistryError."""
-        if tag == LATEST or VERSION.fullmatch(tag) or not NAME.fullmatch(tag):
-            raise RegistryError(f"{tag!r} cannot be a tag")
+        self.check_names(name, tag)
         found = self.resolve(name, version)
         with self._locked(name):
             tags = {**self.tags(name), tag: found.id}

@@ -76,7 +76,13 @@ def tensors_of(model: torch.nn.Module, *optimisers: torch.optim.Optimizer) -> di
 
     found: dict[str, Any] = {"model": get_model_state_dict(model)}
     for number, each in enumerate(optimisers):
+        is_fresh = not each.state
         found[f"optimiser{number}"] = get_optimizer_state_dict(model, each)
+        if is_fresh:
+            # torch makes a state by a step on nothing, which would count as the first.
+            for state in each.state.values():
+                if "step" in state:
+                    state["step"].zero_()
     return found
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -76,6 +77,10 @@ class Lora(Section):
     modules: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj")
 
 
+FILES = (".jsonl", ".json")
+"""Suffixes of files of rows: one JSON object a line."""
+
+
 class Source(Section):
     """Rows of a mix: all of them, or so many, or a fraction, as is said. In open-instruct 1.0 meant
     all and 1 one row; here they are two fields."""
@@ -95,6 +100,12 @@ class Source(Section):
             raise ValueError("say either count or fraction")
         return self
 
+    @model_validator(mode="after")
+    def _files_have_no_parts(self) -> Self:
+        if Path(self.path).suffix in FILES:
+            _refuse_idle(self, True, "of a file", ("subset", "split"))
+        return self
+
     @property
     def used(self) -> int | None:
         """Rows that are trained on, where that is known without reading them."""
@@ -109,14 +120,22 @@ def _listed(given: Any) -> Any:
     return [{"path": str(each)} if isinstance(each, str | Path) else each for each in several]
 
 
-Sources = Annotated[tuple[Source, ...], BeforeValidator(_listed)]
+Streams = Annotated[tuple[Source, ...], BeforeValidator(_listed)]
+
+
+def _read_whole(sources: tuple[Source, ...]) -> tuple[Source, ...]:
+    if any(source.share for source in sources):
+        raise ValueError("share is of texts, which are streamed; here say count or fraction")
+    return sources
+
+
+Sources = Annotated[Streams, AfterValidator(_read_whole)]
 
 
 class DataStage(Section):
     """Learns next tokens of rows, on TRL. Defaults: Tülu 3's."""
 
     name: Name
-    data: Sources = Field(min_length=1)
     batch: PositiveInt = Field(128, description="sequences an update, over all processes")
     micro_batch: PositiveInt = Field(1, description="sequences at once in a process's memory")
     longest: PositiveInt = Field(4096, description="tokens of a sequence")
@@ -140,6 +159,7 @@ class ConversationStage(DataStage):
     """Of rows of `messages`, or of `question`, `thought` and `answer`, what the assistant says."""
 
     kind: Literal["sft"]
+    data: Sources = Field(min_length=1)
     epochs: PositiveFloat = 1.0
     packing: bool = Field(True, description="several rows to a sequence, none seeing another")
     thoughts: Literal["bide", "think", "s1"] | None = Field(
@@ -151,7 +171,9 @@ class TextStage(DataStage):
     """Of rows of `text`, all of it: streamed, one behind the other, as often as it takes."""
 
     kind: Literal["pretrain", "midtrain"]
+    data: Streams = Field(min_length=1)
     tokens: PositiveInt
+    shuffled: PositiveInt = Field(10_000, description="rows of a hub's stream, among themselves")
 
     @field_validator("data")
     @classmethod
@@ -211,6 +233,7 @@ class RlStage(Practised):
     schedule: Literal["constant", "linear"] = "constant"
     warmup_steps: int = Field(5, ge=0)
     weight_decay: float = Field(0.0, ge=0)
+    beta2: float = Field(0.95, gt=0, lt=1, description="of AdamW")
     clip: PositiveFloat = Field(1.0, description="norm of the gradient")
     epochs: PositiveInt = Field(1, description="passes over a batch")
     minibatches: PositiveInt = Field(1, description="updates a pass")

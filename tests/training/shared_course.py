@@ -3,11 +3,13 @@ processes; printed by the first of them, for test_processes.py."""
 
 import json
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from tests.tokenizer import small_tokenizer
 from tests.training.rl.small import END, RIGHT, WRONG, model, recipe, rollout
 from training.config import Recipe
 from training.log import read
@@ -15,6 +17,7 @@ from training.pipeline import run
 from training.processes import joined
 from training.rl.crew import Crew
 from training.rl.learner import Learner
+from training.stages import ConversationStage
 
 SHAPE = {"hidden_size": 16, "layers": 2, "heads": 2, "kv_heads": 1, "head_size": 8}
 RECIPE = Recipe.model_validate(
@@ -53,7 +56,30 @@ def course(folder: Path) -> dict[str, list[dict[str, float]]]:
     for name in ("adam", "muon"):
         rows = read(folder / name / "log.jsonl")
         told[name] = [{figure: row[figure] for figure in figures} for row in rows]
+    told["tuned"] = tuned(folder / "tuned")
     return told | {name: learnt(stage, folder / name) for name, stage in STAGES.items()}
+
+
+def tuned(folder: Path) -> list[dict[str, float]]:
+    """The log of a stage on TRL."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = [{"question": f"{n}+1?", "answer": "1" * (n + 1)} for n in range(8)]
+    path = folder / "rows.jsonl"
+    if joined().is_first:
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    joined().wait()
+    stage = {"name": "tuned", "kind": "sft", "data": str(path), "batch": 4, "micro_batch": 2}
+    stage |= {"learning_rate": 1e-2, "epochs": 2, "longest": 64, "packing": False}
+    made = Recipe.model_validate({"name": "shared", "base": ".", "stages": [stage]})
+    (only,) = made.stages
+    assert isinstance(only, ConversationStage)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # TRL warns of vLLM's version, which it does not use here
+        from training.finetuning import run_stage
+
+        run_stage(made, only, folder, model(), small_tokenizer())
+    figures = ("step", "loss", "learning_rate", "grad_norm")
+    return [{each: row[each] for each in figures} for row in read(folder / "log.jsonl")]
 
 
 def learnt(stage: dict[str, Any], folder: Path) -> list[dict[str, float]]:

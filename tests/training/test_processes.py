@@ -41,6 +41,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Course:
         ("adam", 8, 1e-4),
         # Muon orthogonalises in bf16, which turns the order of a sum into another third digit.
         ("muon", 8, 5e-3),
+        ("tuned", 4, 1e-4),
         ("grpo", 6, 1e-3),
         ("ppo", 6, 1e-3),
     ],

@@ -39,8 +39,8 @@ def stage(data: Any, **more: Any) -> TextStage:
 def test_shares_are_of_tokens(tmp_path: Path, tokenizer: Any) -> None:
     long = texts(tmp_path / "long.jsonl", "1" * 50)
     short = texts(tmp_path / "short.jsonl", "2" * 4, "2" * 6)
-    sources = stage([{"path": long, "share": 0.25}, {"path": short, "share": 0.75}]).data
-    found = [token for ids in islice(mixed(sources, tokenizer), 400) for token in ids]
+    given = stage([{"path": long, "share": 0.25}, {"path": short, "share": 0.75}])
+    found = [token for ids in islice(mixed(given, tokenizer, 0), 400) for token in ids]
     of_long = found.count(tokenizer.encode("1")[0])
     of_short = found.count(tokenizer.encode("2")[0])
     assert of_long / (of_long + of_short) == pytest.approx(0.25, abs=0.05)
@@ -48,7 +48,7 @@ def test_shares_are_of_tokens(tmp_path: Path, tokenizer: Any) -> None:
 
 def test_texts_are_wrapped_without_a_gap(tmp_path: Path, tokenizer: Any) -> None:
     path = texts(tmp_path / "texts.jsonl", "1234", "56789")
-    found = [row["input_ids"] for row in islice(sequences(stage(path), tokenizer), 3)]
+    found = [row["input_ids"] for row in islice(sequences(stage(path), tokenizer, 0), 3)]
     whole = tokenizer.decode([token for ids in found for token in ids])
     assert whole.startswith("1234<|end|>56789<|end|>1234<|end|>56789<|end|>")
     assert {len(ids) for ids in found} == {16}
@@ -71,4 +71,4 @@ def test_what_cannot_be_is_said(tmp_path: Path, tokenizer: Any) -> None:
         stage([{"path": "a.jsonl", "count": 3}])
     (tmp_path / "bad.jsonl").write_text('{"txt": "a"}\n')
     with pytest.raises(RowError, match=r"bad\.jsonl:1: text: should be a text"):
-        next(sequences(stage(str(tmp_path / "bad.jsonl")), tokenizer))
+        next(sequences(stage(str(tmp_path / "bad.jsonl")), tokenizer, 0))

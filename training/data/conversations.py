@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from jinja2 import TemplateError
+
 from decoding.markers import PROFILES, Profile, detect
 from training.data.documents import IGNORE
 from training.data.sources import Row, RowError
@@ -29,7 +31,7 @@ class Renderer:
 
     def __init__(self, tokenizer: Any, thoughts: str | None = None) -> None:
         self._tokenizer = tokenizer
-        self._end = int(tokenizer.eos_token_id)
+        self._end = end_of_turn(tokenizer)
         template = tokenizer.chat_template or ""
         found = detect(_Codec(tokenizer), template)
         self._profile: Profile | None = PROFILES[thoughts] if thoughts else found
@@ -61,13 +63,16 @@ class Renderer:
         self, row: Row, before: list[dict[str, Any]], message: dict[str, Any]
     ) -> tuple[list[int], list[int]]:
         thought = message.get("reasoning_content") or message.get("reasoning")
-        text = self._tokenizer.apply_chat_template(
-            before, tokenize=False, add_generation_prompt=True, enable_thinking=bool(thought)
-        )
+        try:
+            text = self._tokenizer.apply_chat_template(
+                before, tokenize=False, add_generation_prompt=True, enable_thinking=bool(thought)
+            )
+        except TemplateError as error:
+            raise RowError(f"{row.place}: the chat template refuses it: {error}") from error
         said = message["content"]
         if thought:
             said = self._thinking(row, thought.strip("\n"), text) + said
-        return self._ids(text), [*self._ids(said), self._end]
+        return self._ids(text), [*self._ids(said), *self._end]
 
     def _thinking(self, row: Row, thought: str, prompt: str) -> str:
         """From where the prompt ends to where the answer begins."""
@@ -80,6 +85,16 @@ class Renderer:
 
     def _ids(self, text: str) -> list[int]:
         return list(self._tokenizer.encode(text, add_special_tokens=False))
+
+
+def end_of_turn(tokenizer: Any) -> list[int]:
+    """What the template writes behind the assistant's words: in some families it is not the end of
+    a text. The end of a text where it writes nothing."""
+    said = "#"
+    turns = [{"role": "user", "content": "?"}, {"role": "assistant", "content": said}]
+    text = tokenizer.apply_chat_template(turns, tokenize=False)
+    end = text[text.rindex(said) + len(said) :].rstrip()
+    return list(tokenizer.encode(end, add_special_tokens=False)) or [int(tokenizer.eos_token_id)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +123,10 @@ def messages_of(row: Row) -> list[dict[str, Any]]:
             raise RowError(f"{place}.role: should be one of {', '.join(ROLES)}")
         if not isinstance(message.get("content"), str):
             raise RowError(f"{place}.content: should be a text")
+        if message.get("tool_calls"):
+            raise RowError(f"{place}.tool_calls: calls of tools are not learnt")
+    if messages[0]["role"] == "assistant":
+        raise RowError(f"{row.place}: messages: should begin with somebody else's")
     if messages[-1]["role"] != "assistant":
         raise RowError(f"{row.place}: messages: should end with the assistant's")
     return messages

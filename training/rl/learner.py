@@ -1,7 +1,6 @@
 """The policy that learns, and what it needs beside it: values, a reference, its optimisers."""
 
 import copy
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from training.config import Recipe
-from training.processes import Processes, joined
+from training.processes import Processes, can_compile, joined
 from training.rl import advantages, losses
 from training.rl.batches import Micro, micros, shared
 from training.rollouts.rollouts import Rollout
@@ -114,15 +113,20 @@ class Learner:
         if self.values is not None:
             self._processes.share(self.values, "body.layers")
         self.optimisers = list(self._optimisers())
+        if self._processes.device.type != "cpu":
+            # Layers are computed again in the backward pass, which transformers does of a model in
+            # training alone; the policy is drawn without dropout.
+            for each in filter(None, (self.model, self.values and self.values.body)):
+                each.train().gradient_checkpointing_enable()
         alone = self._processes.count == 1
-        ready = alone and recipe.run.compile and shutil.which("g++") is not None
+        ready = alone and recipe.run.compile and can_compile(self._processes.device)
         self._logprobs: Compiled = torch.compile(_logprobs, dynamic=False) if ready else _logprobs
         self._valued: Compiled = torch.compile(_valued, dynamic=False) if ready else _valued
         # A graph for each of `batches.lengths`.
         torch._dynamo.config.recompile_limit = 2 * len(recipe.batches.lengths)
 
     def _optimisers(self) -> Iterator[torch.optim.AdamW]:
-        stage, betas = self.stage, (0.9, 0.95)
+        stage, betas = self.stage, (0.9, self.stage.beta2)
         decay = stage.weight_decay
         rate = stage.learning_rate
         yield torch.optim.AdamW(self.model.parameters(), lr=rate, betas=betas, weight_decay=decay)
@@ -212,8 +216,10 @@ class Learner:
         return shares
 
     def _piece(self, micro: Micro, of_row: Tensor) -> Prepared:
-        behaviour = self._told(self.drawer, micro).detach()
-        reference = None if self.base is None else self._told(self.base, micro).detach()
+        # With gradients where one graph serves policy and drawer alike, and is compiled once.
+        with torch.set_grad_enabled(self._processes.count == 1):
+            behaviour = self._told(self.drawer, micro).detach()
+            reference = None if self.base is None else self._told(self.base, micro).detach()
         return Prepared(
             micro, behaviour, torch.zeros_like(behaviour), _spread(of_row, micro), reference
         )

@@ -51,7 +51,7 @@ class Stage:
         """Raises UnknownVerifier and RowError, before anything is learnt."""
         self.recipe, self.stage, self.folder, self.tokenizer = recipe, stage, folder, tokenizer
         self.rewards = Rewards(stage)
-        self.questions = Questions(recipe, stage)
+        self.questions = Questions(recipe, stage, self._fits)
         self.drawing = Drawing(stage, self.questions, self.rewards, recipe.run.seed)
         self.exam = held_out(stage.task, recipe.run.seed, stage.held_out)
         folder.mkdir(parents=True, exist_ok=True)
@@ -60,6 +60,13 @@ class Stage:
         learner = Learner(recipe, stage, model, int(tokenizer.pad_token_id), judge)
         self.crew = Crew(learner, folder, joined())
         self.best: tuple[float, str] | None = None
+
+    def _fits(self, question: str) -> bool:
+        """Whether there is room for an answer behind it, in the longest that is learnt from."""
+        turns = [{"role": "user", "content": question}]
+        text = self.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+        size = len(self.tokenizer.encode(text, add_special_tokens=False))
+        return size + self.stage.max_tokens <= self.recipe.batches.lengths[-1]
 
     @property
     def learner(self) -> Learner:
@@ -85,8 +92,6 @@ class Stage:
                 while batch is not None:
                     batch, drawer = await self._step(servers, batch, drawer)
                     bar.update(bar.task_ids[0], completed=learner.step)
-            # The last one is no better than the best only because it was never looked at.
-            await self._evaluate(servers, drawer)
         self._finish()
 
     @asynccontextmanager
@@ -116,7 +121,8 @@ class Stage:
         if more and next_batch is None:
             next_batch = await self.drawing.batch(servers, str(ahead), following)
         self._note(batch, figures, learnt, time.perf_counter() - began)
-        if learner.step % self.stage.evaluate_every == 0:
+        # The last one is no better than the best only because it was never looked at.
+        if learner.step % self.stage.evaluate_every == 0 or not more:
             await self._evaluate(servers, ahead)
         self._save(drawer if self.stage.overlap else ahead, ahead)
         return next_batch, ahead
@@ -177,6 +183,7 @@ class Stage:
             step=self.learner.step,
             **batch.figures(),
             **figures,
+            clock_seconds=time.time(),
             learning_seconds=learnt,
             seconds=seconds,
             idle=1 - learnt / seconds,
@@ -196,8 +203,8 @@ class Stage:
         shutil.rmtree(unfinished, ignore_errors=True)
         ignored = shutil.ignore_patterns("COMPLETE", "manifest.json")
         shutil.copytree(best.folder, unfinished, ignore=ignored)
+        draw(self.log.path, self.folder / "curves.svg")
         unfinished.rename(self.folder / "model")
-        draw(self.folder / "log.jsonl", self.folder / "curves.svg")
         self.crew.dismiss()
 
 

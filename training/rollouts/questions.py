@@ -2,11 +2,11 @@
 
 import hashlib
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from training.config import Recipe
-from training.data.sources import Row, RowError, rows
+from training.data.sources import Row, RowError, rows, usable
 from training.evaluate.tasks import load
 from training.stages import Practised, Source
 from training.verifiers import VERIFIERS
@@ -30,12 +30,23 @@ class Questions:
     """Of a stage: the world's training split, or its task's rows but the held-out ones, over and
     over."""
 
-    def __init__(self, recipe: Recipe, stage: Practised) -> None:
-        """Raises RowError for a row that is no question."""
+    def __init__(
+        self, recipe: Recipe, stage: Practised, fits: Callable[[str], bool] = lambda _: True
+    ) -> None:
+        """fits: whether a question of a task may be asked; the world's are short.
+
+        Raises RowError for a row that is no question, and where none fits.
+        """
         self._seed = f"{recipe.run.seed}:{stage.name}"
         self._families = stage.families or recipe.families
         self._tilt = stage.hard
-        self._task = practised(stage.task, recipe.run.seed) if stage.task else None
+        self._task = None
+        if stage.task:
+            self._task = [row for row in practised(stage.task, recipe.run.seed) if fits(row.text)]
+            if not self._task:
+                raise RowError(
+                    f"{stage.name}: no question leaves room for {stage.max_tokens} tokens"
+                )
 
     def __getitem__(self, number: int) -> Practice:
         rng = random.Random(f"{self._seed}:{number}")
@@ -61,7 +72,8 @@ def held_out(task: Sequence[Source], seed: int, count: int) -> list[Practice]:
     if not task:
         # Not each of the world's answers is what another verifier takes for a label.
         return [Practice(each.text, each.answer, "answer") for each in load("world", count, "dev")]
-    found = [row for row in _questions(task, seed) if _is_held_out(row)][:count]
+    # By their hash, since files are often in the order of their sources.
+    found = sorted((row for row in _questions(task, seed) if _is_held_out(row)), key=_hash)[:count]
     if not found:
         paths = ", ".join(source.path for source in task)
         raise RowError(f"{paths}: has too few rows to hold one in {HELD_OUT} of them out")
@@ -69,11 +81,15 @@ def held_out(task: Sequence[Source], seed: int, count: int) -> list[Practice]:
 
 
 def _is_held_out(row: Practice) -> bool:
-    return hashlib.sha256(row.text.encode()).digest()[0] % HELD_OUT == 0
+    return _hash(row)[0] % HELD_OUT == 0
+
+
+def _hash(row: Practice) -> bytes:
+    return hashlib.sha256(row.text.encode()).digest()
 
 
 def _questions(task: Sequence[Source], seed: int) -> list[Practice]:
-    return [question_of(row) for row in rows(task, seed)]
+    return list(usable(rows(task, seed), question_of))
 
 
 def question_of(row: Row) -> Practice:
