@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from openai import AsyncOpenAI
 
 from tests.real.conftest import RealServer
 
@@ -15,13 +16,13 @@ AT_ONCE = 8
 async def test_seeded_prompts_are_computed_in_one_step_each(server: RealServer) -> None:
     """On a CPU a seeded prompt that is computed in parts would kill the engine."""
 
-    async def asked(number: int) -> int:
-        prompt = f"{number} " * 900
-        made = await server.async_openai.completions.create(
-            model="bide-mini", prompt=prompt, max_tokens=2, seed=number
+    async def asked(client: AsyncOpenAI, number: int) -> int:
+        made = await client.completions.create(
+            model="bide-mini", prompt=f"{number} " * 900, max_tokens=2, seed=number
         )
         assert made.usage is not None
         return made.usage.prompt_tokens
 
-    prompts = await asyncio.gather(*(asked(number) for number in range(AT_ONCE)))
+    async with server.async_openai as client:
+        prompts = await asyncio.gather(*(asked(client, number) for number in range(AT_ONCE)))
     assert min(prompts) > 1500
