@@ -9,6 +9,7 @@ import random
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,8 @@ import torch
 from safetensors.torch import load_file
 
 from tests.tokenizer import small_tokenizer
-from tests.training.rl.small import model
+from tests.training.rl.small import END, RIGHT, WRONG, model
+from tests.training.rollouts.fake import FakeServer, listening
 from training.config import load_recipe
 from training.pipeline import run
 
@@ -36,6 +38,18 @@ STAGES = {
     "tuned": ('kind = "sft"\nepochs = 8\ndata = "DATA/turns.jsonl"', COMMON),
     "judge": ('kind = "reward-model"\nepochs = 8\npairs = "DATA/pairs.jsonl"', COMMON),
     "dpo": ('kind = "dpo"\nepochs = 8\npairs = "DATA/pairs.jsonl"', COMMON),
+    "rlvr": (
+        """kind = "rlvr"
+steps = 8
+task = "DATA/questions.jsonl"
+learning_rate = 1e-3
+prompts = 2
+group = 4
+max_tokens = 8
+held_out = 4
+evaluate_every = 3""",
+        'servers = ["SERVER"]\nregistry = "DATA/registry"',
+    ),
 }
 RECIPE = """
 name = "killed"
@@ -58,8 +72,15 @@ pytestmark = [
 OFTEN = os.environ.get("BIDE_KILLS")
 
 
+def draw(question: str, rng: random.Random) -> tuple[list[int], str]:
+    """Right or wrong by chance."""
+    number = int(question.partition("+")[0])
+    right = rng.random() < 0.5
+    return [RIGHT if right else WRONG, END], f"The answer is {number + 1 if right else 'x'}."
+
+
 @pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("data")
     model(0).save_pretrained(folder / "base")
     small_tokenizer().save_pretrained(folder / "base")
@@ -68,11 +89,15 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         {"prompt": f"{n}+1?", "chosen": str(n + 1), "rejected": "?" * (n + 1)} for n in range(12)
     ]
     texts = [{"text": f"{n} and one more is {n + 1}."} for n in range(12)]
-    for name, rows in {"turns": turns, "pairs": pairs, "texts": texts}.items():
+    questions = [{"question": f"{n}+1?", "answer": n + 1} for n in range(64)]
+    all_rows = {"turns": turns, "pairs": pairs, "texts": texts, "questions": questions}
+    for name, rows in all_rows.items():
         lines = "".join(json.dumps(row) + "\n" for row in rows)
         (folder / f"{name}.jsonl").write_text(lines)
-    (folder / "killed.toml").write_text(RECIPE.replace("DATA", str(folder)))
-    return folder
+    with listening(FakeServer(draw)) as url:
+        text = RECIPE.replace("DATA", str(folder)).replace("SERVER", url)
+        (folder / "killed.toml").write_text(text)
+        yield folder
 
 
 def start(data: Path, out: Path) -> "subprocess.Popen[bytes]":

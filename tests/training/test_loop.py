@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from training.registry import Registry
+
 STAGES = {"pretrain": "pretrain", "midtrain": "midtrain", "sft": "sft"}
 STEPS = 40
 
@@ -53,6 +55,7 @@ def start(folder: Path) -> "subprocess.Popen[bytes]":
     recipe = folder / "tiny.toml"
     recipe.write_text(RECIPE)
     command = [sys.executable, "-m", "training", str(recipe), "--out", str(folder)]
+    command += ["--publish", "tiny", "--registry", str(folder / "registry"), "--tag", "stable"]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
 
@@ -102,3 +105,15 @@ def test_what_is_left_is_an_ordinary_folder(whole: Path) -> None:
     assert left == {"log.jsonl", "tensorboard", "curves.svg", "model"}
     names = {path.name for path in (whole / "sft" / "model").iterdir()}
     assert {"config.json", "model.safetensors", "tokenizer.json"} <= names
+
+
+def test_what_is_published_says_where_it_came_from(whole: Path) -> None:
+    version = Registry(whole.parent / "registry").resolve("tiny", "stable")
+    version.verify()
+    weights = (whole / "sft" / "model" / "model.safetensors").read_bytes()
+    assert (version.folder / "model.safetensors").read_bytes() == weights
+    lineage = version.manifest()["lineage"]
+    assert lineage["recipe"]["name"] == "tiny"
+    assert {name: end["step"] for name, end in lineage["stages"].items()} == dict.fromkeys(
+        STAGES, STEPS
+    )

@@ -2,8 +2,11 @@
 
 import json
 import random
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import httpx
@@ -57,3 +60,32 @@ class FakeServer:
             "thinking": {"injected": self.injected},
             "token_ids": ids,
         }
+
+
+@contextmanager
+def listening(fake: FakeServer) -> Iterator[str]:
+    """Its URL, for processes that are not the test's own."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            url = httpx.URL("http://fake").copy_with(path=self.path)
+            said = fake.transport.handle_request(httpx.Request("POST", url, content=body))
+            self.send_response(said.status_code)
+            self.send_header("Content-Length", str(len(said.content)))
+            self.end_headers()
+            self.wfile.write(said.content)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    class Server(ThreadingHTTPServer):
+        def handle_error(self, *_: object) -> None:
+            """A client that was killed is no error of the server's."""
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
