@@ -109,8 +109,13 @@ def _read(source: Source, streaming: Stream | None) -> Iterator[tuple[str, dict[
         return
     from datasets import load_dataset
 
-    # Its own errors name the data set, and what its names might have been.
-    found = load_dataset(source.path, source.subset, split=source.split, streaming=streaming)
+    is_stream = streaming is not None
+    try:
+        found = load_dataset(source.path, source.subset, split=source.split, streaming=is_stream)
+    except (OSError, ValueError) as error:  # its own: not there, not reached, no such part
+        raise RowError(f"{source.path}: {str(error).splitlines()[0]}") from error
+    if streaming is not None:
+        found = found.shuffle(seed=streaming.seed, buffer_size=streaming.buffer)
     for number, values in enumerate(found):
         yield f"{source.path}[{source.split}]:{number}", values
 

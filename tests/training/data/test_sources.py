@@ -1,12 +1,13 @@
 """Rows of a mix: all, so many, or a fraction; faults named by file and line."""
 
 import json
+from itertools import islice
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
-from training.data.sources import RowError, rows
+from training.data.sources import RowError, rows, stream, usable
 from training.stages import Source
 
 
@@ -54,3 +55,41 @@ def test_rows_known_without_reading() -> None:
     assert Source(path="a/b", rows=100, fraction=0.25).used == 25
     assert Source(path="a/b", rows=100, count=7).used == 7
     assert Source(path="a/b").used is None
+
+
+@pytest.fixture
+def data_set(tmp_path: Path) -> Source:
+    """As one of the hub: a folder that the library reads, with a row of 200 that has no text."""
+    folder = tmp_path / "set"
+    folder.mkdir()
+    texts = [{"text": str(n) if n != 7 else None} for n in range(200)]
+    lines = "".join(json.dumps(row) + "\n" for row in texts)
+    (folder / "train.jsonl").write_text(lines)
+    return Source(path=str(folder))
+
+
+def test_few_rows_that_nobody_can_mend_are_left_out(
+    data_set: Source, caplog: pytest.LogCaptureFixture
+) -> None:
+    found = list(usable(rows([data_set], 0), lambda row: row.text("text")))
+    assert found == [str(n) for n in range(200) if n != 7]
+    assert "1 of 200 rows cannot be used, the first being" in caplog.text
+    few = rows([data_set], 0)[:20]
+    with pytest.raises(
+        RowError, match=r"1 of 20 rows cannot be used.*set\[train\]:7: text: should"
+    ):
+        list(usable(few, lambda row: row.text("text")))
+
+
+def test_a_set_that_is_not_there_is_said(data_set: Source) -> None:
+    with pytest.raises(RowError, match="set: .*validation"):
+        rows([data_set.model_copy(update={"split": "validation"})], 0)
+
+
+def test_streams_are_shuffled_and_begin_again(data_set: Source) -> None:
+    texts = stream(data_set, "text", seed=1, shuffled=200)
+    first, second = (list(islice(texts, 199)) for _ in range(2))
+    assert sorted(first) == sorted(second) == sorted(str(n) for n in range(200) if n != 7)
+    assert first != second
+    again = stream(data_set, "text", seed=1, shuffled=200)
+    assert list(islice(again, 199)) == first
