@@ -82,7 +82,7 @@ def test_few_rows_that_nobody_can_mend_are_left_out(
 
 
 def test_a_set_that_is_not_there_is_said(data_set: Source) -> None:
-    with pytest.raises(RowError, match="set: .*validation"):
+    with pytest.raises(RowError, match=r"set: .*validation"):
         rows([data_set.model_copy(update={"split": "validation"})], 0)
 
 
