@@ -1,6 +1,6 @@
 """`bide checkpoints`: which weights a running server has, and other ones.
 
-It speaks HTTP alone; publishing into a registry is `python -m training.publish`.
+It speaks HTTP alone; publishing into a registry, tags and clearing up are of the training package.
 """
 
 import argparse

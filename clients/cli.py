@@ -4,19 +4,21 @@ import importlib.util
 import runpy
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """`needs` is a package without which the module cannot run; `extra` brings it."""
+    """`needs` is a package without which the module cannot run; `extra` brings it. `elsewhere`:
+    subcommands that another module has."""
 
     module: str
     usage: str
     help: str
     needs: str = "httpx"
     extra: str = "bide"
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
 
 
 COMMANDS: Mapping[str, Command] = MappingProxyType(
@@ -32,7 +34,10 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
             "bide[server]",
         ),
         "checkpoints": Command(
-            "clients.checkpoints", "list|load|rollback", "exchange a running server's weights"
+            "clients.checkpoints",
+            "list|load|rollback|publish|tag|gc",
+            "exchange a running server's weights; a registry of them",
+            elsewhere=dict.fromkeys(("publish", "tag", "gc"), "training.registry_command"),
         ),
         "chat": Command("clients.chat", "[QUESTION]", "talk to a running server"),
         "bench": Command("clients.bench", "[OPTION …]", "load a running server and report"),
@@ -66,7 +71,8 @@ def main() -> int:
         return 1
     # In this process, so that signals and the exit code are the command's own.
     sys.argv = [f"bide {name}", *arguments]
-    runpy.run_module(command.module, run_name="__main__", alter_sys=True)
+    module = command.elsewhere.get(arguments[0] if arguments else "", command.module)
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
     return 0
 
 
