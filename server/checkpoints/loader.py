@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,9 @@ from training.registry import LATEST, Registry, RegistryError, Version
 __all__ = ["LATEST", "Checkpoints", "Mode", "State", "Swap"]
 
 log = logging.getLogger(__name__)
+
+REMEMBERED = 1000
+"""Loads: a trainer makes some every minute, for as long as a server lives."""
 
 Mode = Literal["drain", "immediate"]
 State = Literal["idle", "checking", "draining", "swapping", "proving"]
@@ -61,9 +65,10 @@ class Checkpoints:
         self._label = name
         self._fit: Fit | None = None
         self.state: State = "idle"
-        self.history: list[Swap] = []
-        self._earlier: list[Version | None] = []
-        self._served: list[str] = [self.fingerprint]
+        self.history: deque[Swap] = deque(maxlen=REMEMBERED)
+        self._earlier: deque[Version | None] = deque(maxlen=REMEMBERED)
+        self._served = deque([self.fingerprint], maxlen=REMEMBERED)
+        self._changes = 0
 
     @property
     def folder(self) -> Path:
@@ -77,8 +82,18 @@ class Checkpoints:
 
     def witness(self) -> Callable[[], str]:
         """Begun with a request; tells at its end which weights wrote it, in order."""
-        since = len(self._served) - 1
-        return lambda: "+".join(dict.fromkeys(self._served[since:]))
+        since = self._changes
+
+        def told() -> str:
+            """Of more changes than are remembered, the last ones."""
+            served = list(self._served)[-1 - (self._changes - since) :]
+            return "+".join(dict.fromkeys(served))
+
+        return told
+
+    def _serves(self, name: str) -> None:
+        self._served.append(name)
+        self._changes += 1
 
     def available(self) -> list[dict[str, Any]]:
         """By name: the versions, the oldest first, and what tags mean."""
@@ -158,7 +173,7 @@ class Checkpoints:
         try:
             await self._engine.pause()
             await self._engine.reload(found.folder)
-            self._served.append(str(found))
+            self._serves(str(found))
             await self._engine.resume()
             swapping = time.perf_counter() - began
             self.state = "proving"
@@ -178,7 +193,7 @@ class Checkpoints:
             await self._engine.fail()
             raise EngineUnavailable("the engine has stopped") from error
         finally:
-            self._served.append(self.fingerprint)
+            self._serves(self.fingerprint)
 
 
 def _published(folder: Path, registry: Registry | None) -> Version | None:

@@ -370,8 +370,8 @@ def engine_args(settings: Settings) -> AsyncEngineArgs:
     return AsyncEngineArgs(
         **common,
         distributed_executor_backend=in_scheduler(found.threads) if is_alone else None,
-        # A prompt of a request with a seed that is computed in parts would kill the engine: vLLM then
-        # turns the generator back by an offset, which a CPU's generator does not have.
+        # A seeded prompt that is computed in parts would kill the engine: vLLM then turns the
+        # generator back by an offset, which a CPU's generator does not have.
         enable_chunked_prefill=False,
         gpu_memory_utilization=found.memory_share,
         kv_cache_memory_bytes=found.kv_cache_bytes,
