@@ -86,8 +86,15 @@ async def test_from_base_to_best(tmp_path: Path, more: dict[str, Any]) -> None:
     assert len(stage.server.loads) == 5
 
 
-@pytest.mark.parametrize("more", [{}, {"overlap": False}, {"algorithm": "ppo", "value_warmup": 1}])
-@pytest.mark.parametrize("killed", [1, 3, 4])
+@pytest.mark.parametrize(
+    ("killed", "more"),
+    [
+        (1, {"algorithm": "ppo", "value_warmup": 1}),
+        (3, {"overlap": False}),
+        (3, {}),
+        (4, {}),
+    ],
+)
 async def test_killed_it_goes_on_to_the_same_weights(
     tmp_path: Path, killed: int, more: dict[str, Any]
 ) -> None:
