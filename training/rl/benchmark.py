@@ -35,10 +35,11 @@ def main() -> int:
     if options.theirs:
         print(json.dumps(theirs(options.theirs, options.steps, options.micro)))
         return 0
-    turns = [one_turn(options.steps, options.micro) for _ in range(options.rounds)]
-    ratios = [ours["speed"] / trl["speed"] for ours, trl in turns]
-    for (ours, trl), ratio in zip(turns, ratios, strict=True):
-        print(f"ours {_said(ours)}; TRL {_said(trl)}; {ratio:.2f}")
+    ratios = []
+    for _ in range(options.rounds):
+        mine, trl = one_turn(options.steps, options.micro)
+        ratios.append(mine["speed"] / trl["speed"])
+        print(f"ours {_said(mine)}; TRL {_said(trl)}; {ratios[-1]:.2f}", flush=True)
     middle = statistics.median(ratios)
     print(f"ours / TRL: {middle:.2f} [{min(ratios):.2f}, {max(ratios):.2f}], tokens a second")
     return 0
@@ -69,7 +70,7 @@ def ours(folder: Path, steps: int) -> dict[str, float]:
     (log,) = folder.glob("*/rlvr/log.jsonl")
     first, *rows, _ = (row for row in read(log) if "seconds" in row)
     tokens = sum(row["drawn_tokens"] for row in rows)
-    seconds = rows[-1]["clock_seconds"] - first["clock_seconds"]
+    seconds = rows[-1]["elapsed_seconds"] - first["elapsed_seconds"]
     idle = statistics.mean(row["idle"] for row in rows)
     return {"speed": tokens / seconds, "seconds": seconds / len(rows), "idle": idle}
 

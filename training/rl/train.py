@@ -60,6 +60,7 @@ class Stage:
         learner = Learner(recipe, stage, model, int(tokenizer.pad_token_id), judge)
         self.crew = Crew(learner, folder, joined())
         self.best: tuple[float, str] | None = None
+        self.began = time.perf_counter()
 
     def _fits(self, question: str) -> bool:
         """Whether there is room for an answer behind it, in the longest that is learnt from."""
@@ -183,7 +184,7 @@ class Stage:
             step=self.learner.step,
             **batch.figures(),
             **figures,
-            clock_seconds=time.time(),
+            elapsed_seconds=time.perf_counter() - self.began,
             learning_seconds=learnt,
             seconds=seconds,
             idle=1 - learnt / seconds,
