@@ -7,6 +7,8 @@ import tomllib
 from pathlib import Path
 
 from training.config import Recipe, RecipeError, base_of, load_recipe, tokenizer_of
+from training.hub import HubError
+from training.registry import Registry, RegistryError
 
 
 def main() -> int:
@@ -28,7 +30,6 @@ def main() -> int:
     from training.data.sources import RowError
     from training.pipeline import run
     from training.processes import joined
-    from training.registry import Registry, RegistryError
     from training.saves import LayoutError
     from training.verifiers import BadLabel
 
@@ -43,7 +44,15 @@ def main() -> int:
         say(f"done: {model}")
         if options.publish and joined().is_first:
             publish(recipe, folder, model, options)
-    except (BadLabel, BideError, LayoutError, RecipeError, RegistryError, RowError) as error:
+    except (
+        BadLabel,
+        BideError,
+        HubError,
+        LayoutError,
+        RecipeError,
+        RegistryError,
+        RowError,
+    ) as error:
         print(f"bide train: {error}", file=sys.stderr)
         return 1
     finally:
@@ -94,7 +103,6 @@ def publish(recipe: Recipe, run: Path, model: Path, options: argparse.Namespace)
     """Raises RegistryError, and BideError of a server that does not load it."""
     from clients.checkpoints import Checkpoints
     from training.lineage import lineage
-    from training.registry import Registry
 
     registry = Registry(options.registry)
     version = registry.publish(model, options.publish, lineage(recipe, run))

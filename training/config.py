@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, ValidationError
 
+from training.hub import HUB, fetched
 from training.stages import (
     AnyStage,
     DataStage,
@@ -26,9 +27,6 @@ class RecipeError(ValueError):
 
 
 TABLES = ("run", "batches", "model", "families", "habits")
-HUB = "hf:"
-"""Before the name of a repository of the Hugging Face hub."""
-
 Architecture = Literal["qwen3", "qwen2", "llama", "olmo2"]
 
 
@@ -162,7 +160,7 @@ def tokenizer_of(recipe: Recipe, path: Path) -> Path | None:
 def folder_of(named: str, path: Path, field: str, holds: str) -> Path:
     """From the recipe's own folder, else from the working directory, else from the hub.
 
-    Raises RecipeError where there is none that holds a file of that name.
+    Raises RecipeError where there is none that holds a file of that name, and HubError.
     """
     if named.startswith(HUB):
         return fetched(named)
@@ -174,23 +172,6 @@ def folder_of(named: str, path: Path, field: str, holds: str) -> Path:
     places = " nor in ".join(dict.fromkeys(str(folder) for folder in candidates))
     what = "checkpoint" if field == "base" else field
     raise RecipeError(f"{path}{line}: {field}: there is no {what} in {places}")
-
-
-def fetched(named: str) -> Path:
-    """The folder of a repository of the hub, its weights in safetensors alone. Raises
-    RecipeError."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import (
-        HfHubHTTPError,
-        HFValidationError,
-        LocalEntryNotFoundError,
-    )
-
-    patterns = ["*.json", "*.safetensors", "*.jinja", "*.model", "*.txt"]
-    try:
-        return Path(snapshot_download(named.removeprefix(HUB), allow_patterns=patterns))
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError) as error:
-        raise RecipeError(f"{named}: cannot be fetched: {str(error).splitlines()[0]}") from error
 
 
 def _check_weights(recipe: Recipe, path: Path, text: str) -> None:

@@ -14,7 +14,8 @@ from typing import Any
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from training.config import HUB, Recipe, RecipeError, base_of
+from training.config import Recipe, RecipeError, base_of
+from training.hub import HUB
 from training.model import config_of
 from training.stages import (
     AnyStage,

@@ -5,7 +5,6 @@ is done `curves.svg` and `model/`. Killed at any moment, the same call goes on f
 step and takes the same course.
 """
 
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
@@ -24,7 +23,7 @@ from training.data.documents import IGNORE, Document
 from training.log import Log, Speed, progress
 from training.optim import optimizers, scale
 from training.processes import Processes, can_compile, joined
-from training.saves import LayoutError, Saves, put_back, tensors_of
+from training.saves import LayoutError, Saves, aside, put_back, tensors_of
 from training.stages import Stage
 
 Summed = Callable[[Batch], Tensor]
@@ -171,7 +170,6 @@ class State:
             return
         tensors = tensors_of(self.model, *self.optimisers)
         own = self.saves.read(tensors)
-        assert own is not None, "there is a save"
         put_back(tensors, self.model, *self.optimisers)
         self.batcher.load_state_dict(own["batcher"])
         self.course = Course(**own["course"])
@@ -180,11 +178,9 @@ class State:
         """The weights in folder/model: whole or not at all."""
         weights = self.processes.gathered(self.model)
         if self.processes.is_first:
-            unfinished = self.folder / "model.unfinished"
-            shutil.rmtree(unfinished, ignore_errors=True)
-            self.model.save_pretrained(unfinished, state_dict=weights)
-            tokenizer.save_pretrained(unfinished)
-            draw(self.folder / "log.jsonl", self.folder / "curves.svg")
-            unfinished.rename(self.folder / "model")
+            with aside(self.folder / "model") as unfinished:
+                self.model.save_pretrained(unfinished, state_dict=weights)
+                tokenizer.save_pretrained(unfinished)
+                draw(self.folder / "log.jsonl", self.folder / "curves.svg")
             self.saves.drop()
         self.processes.wait()

@@ -17,7 +17,7 @@ from training.config import Recipe
 from training.curves import draw
 from training.log import Log
 from training.processes import joined
-from training.saves import LayoutError
+from training.saves import LayoutError, aside
 from training.stages import DataStage, Lora, PreferenceStage
 
 
@@ -93,10 +93,8 @@ def on_disk(rows: Sequence[dict[str, Any]], folder: Path) -> Dataset:
     processes = joined()
     home = folder / f"rows-{_digest(rows)}"
     if processes.is_first and not home.exists():
-        unfinished = folder / "rows.unfinished"
-        shutil.rmtree(unfinished, ignore_errors=True)
-        Dataset.from_list(list(rows)).save_to_disk(str(unfinished))
-        unfinished.rename(home)
+        with aside(home) as unfinished:
+            Dataset.from_list(list(rows)).save_to_disk(str(unfinished))
     processes.wait()
     return Dataset.load_from_disk(str(home))
 
@@ -161,15 +159,13 @@ def publish(trainer: Any, lora: Lora | None, tokenizer: Any, folder: Path) -> No
     weights = trainer.accelerator.get_state_dict(trainer.model)
     if processes.is_first:
         model = trainer.accelerator.unwrap_model(trainer.model)
-        unfinished = folder / "model.unfinished"
-        shutil.rmtree(unfinished, ignore_errors=True)
-        if lora is not None:
-            model.load_state_dict(weights)
-            model.merge_and_unload().save_pretrained(unfinished)
-        else:
-            model.save_pretrained(unfinished, state_dict=weights)
-        tokenizer.save_pretrained(unfinished)
-        draw(folder / "log.jsonl", folder / "curves.svg")
-        unfinished.rename(folder / "model")
+        with aside(folder / "model") as unfinished:
+            if lora is not None:
+                model.load_state_dict(weights)
+                model.merge_and_unload().save_pretrained(unfinished)
+            else:
+                model.save_pretrained(unfinished, state_dict=weights)
+            tokenizer.save_pretrained(unfinished)
+            draw(folder / "log.jsonl", folder / "curves.svg")
         shutil.rmtree(folder / "resume", ignore_errors=True)
     processes.wait()

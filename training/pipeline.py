@@ -15,8 +15,9 @@ from transformers import (
 
 from training import pretrain, sft
 from training.checks import check_rows
-from training.config import HUB, Recipe, fetched
+from training.config import Recipe
 from training.data.documents import Document
+from training.hub import HUB, fetched
 from training.loop import run_stage
 from training.model import attention, new_model
 from training.processes import joined

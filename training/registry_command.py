@@ -8,16 +8,15 @@ from pathlib import Path
 
 from clients.checkpoints import Checkpoints
 from clients.wire import BideError
+from training.hub import HUB, HubError, fetched
 from training.registry import Registry, RegistryError
-
-HUB = "hf:"
 
 
 def main() -> int:
     options = parser().parse_args()
     try:
         print(options.run(Registry(options.registry), options))
-    except (BideError, RegistryError) as error:
+    except (BideError, HubError, RegistryError) as error:
         print(f"bide checkpoints: {error}", file=sys.stderr)
         return 1
     return 0
@@ -26,28 +25,14 @@ def main() -> int:
 def publish(registry: Registry, options: argparse.Namespace) -> str:
     registry.check_names(options.name, options.tag)
     lineage = {"source": options.source, **({"recipe": options.recipe} if options.recipe else {})}
-    with tempfile.TemporaryDirectory() as fetched:
+    with tempfile.TemporaryDirectory() as scratch:
         folder = Path(options.source)
         if options.source.startswith(HUB):
-            folder = _fetched(options.source.removeprefix(HUB), Path(fetched))
+            folder = fetched(options.source, Path(scratch))  # in files: a registry has no links
         version = registry.publish(folder, options.name, lineage)
     if options.tag:
         registry.tag(options.name, options.tag, version.id)
     return f"{version} in {registry.root}"
-
-
-def _fetched(repository: str, folder: Path) -> Path:
-    """Files and no links, since a registry has none; of weights the safetensors alone. Raises
-    RegistryError."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    wanted = ["*.json", "*.safetensors", "*.jinja", "*.model", "*.txt"]
-    try:
-        snapshot_download(repository, local_dir=folder, allow_patterns=wanted)
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError) as error:
-        raise RegistryError(f"{repository}: {str(error).splitlines()[0]}") from error
-    return folder
 
 
 def tag(registry: Registry, options: argparse.Namespace) -> str:

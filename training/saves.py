@@ -1,6 +1,8 @@
 """States that a killed run goes on from: whole or not there, and the last one alone is kept."""
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,15 @@ from training.processes import Processes
 
 class LayoutError(ValueError):
     """Batches or saves that the processes cannot share."""
+
+
+@contextmanager
+def aside(folder: Path) -> Iterator[Path]:
+    """Where to write what is to be `folder`, whole or not at all: renamed once it is there."""
+    unfinished = folder.with_name(f"{folder.name}.unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    yield unfinished
+    unfinished.rename(folder)
 
 
 class Saves:
@@ -38,14 +49,12 @@ class Saves:
                 shutil.rmtree(older)
         processes.wait()
 
-    def read(self, tensors: dict[str, Any]) -> dict[str, Any] | None:
-        """Into `tensors`; returns what was the process's own, None where nothing was saved.
+    def read(self, tensors: dict[str, Any]) -> dict[str, Any]:
+        """The last one, into `tensors`; returns what was the process's own.
 
         Raises LayoutError if other processes wrote it.
         """
         found = self._found()
-        if not found:
-            return None
         wrote = len(list(found[-1].glob("process-*.pt")))
         if wrote != self._processes.count:
             raise LayoutError(

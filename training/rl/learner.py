@@ -173,7 +173,6 @@ class Learner:
             return None
         tensors = self._tensors()
         own = saves.read(tensors)
-        assert own is not None, "there is a save"
         put_back(tensors["policy"], self.model, self.optimisers[0])
         put_back(tensors["drawer"], self.drawer)
         if self.values is not None:

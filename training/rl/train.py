@@ -30,6 +30,7 @@ from training.rl.rewards import Rewards
 from training.rollouts.questions import Questions, held_out
 from training.rollouts.rollouts import Rollouts
 from training.rollouts.servers import serving
+from training.saves import aside
 from training.stages import RlStage
 
 KEPT = 3
@@ -200,12 +201,10 @@ class Stage:
 
     def _finish(self) -> None:
         best = self.registry.resolve(self.name, BEST)
-        unfinished = self.folder / "model.unfinished"
-        shutil.rmtree(unfinished, ignore_errors=True)
         ignored = shutil.ignore_patterns("COMPLETE", "manifest.json")
-        shutil.copytree(best.folder, unfinished, ignore=ignored)
-        draw(self.log.path, self.folder / "curves.svg")
-        unfinished.rename(self.folder / "model")
+        with aside(self.folder / "model") as unfinished:
+            shutil.copytree(best.folder, unfinished, ignore=ignored)
+            draw(self.log.path, self.folder / "curves.svg")
         self.crew.dismiss()
 
 
