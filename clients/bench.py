@@ -8,17 +8,19 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from clients import swaps, users
 from clients.client import AsyncBide, BideError
 from clients.load import (
     LatencyRound,
@@ -147,8 +149,8 @@ def table(title: str, summary: dict[str, dict[str, float]]) -> Table:
 
 
 def main() -> int:
-    if sys.argv[1:2] == ["soak"]:
-        return soak(sys.argv[2:])
+    if other := OTHERS.get(sys.argv[1] if sys.argv[1:] else ""):
+        return other(sys.argv[2:])
     options = parser().parse_args()
     if options.json is not None and not options.json.parent.is_dir():
         print(f"bide bench: --json: there is no folder {options.json.parent}", file=sys.stderr)
@@ -205,6 +207,12 @@ def soak(arguments: Sequence[str]) -> int:
     return main(arguments)
 
 
+OTHERS: Mapping[str, Callable[[Sequence[str]], int]] = MappingProxyType(
+    {"soak": soak, "swaps": swaps.main, "users": users.main}
+)
+"""With options of their own."""
+
+
 async def measured(
     options: argparse.Namespace, parts: Sequence[str], load: Load, progress: Progress
 ) -> dict[str, Any]:
@@ -227,7 +235,8 @@ def parser() -> argparse.ArgumentParser:
         prog="bide bench",
         description="What the server adds to its engine, beside vLLM's own server; and what "
         "forcing costs. Starts both servers, or loads running ones. Their key: BIDE_API_KEY. "
-        "`bide bench soak --help`: a load of all kinds, for minutes.",
+        "`bide bench soak --help`: a load of all kinds, for minutes; `bide bench swaps --help`: "
+        "weights exchanged under streams, `bide bench users --help`: while others exchange them.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = made.add_argument

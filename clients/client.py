@@ -26,6 +26,7 @@ from clients.wire import (
     Thinking,
     Usage,
     Vote,
+    authorization,
     error_of,
     parse_models,
     parse_reply,
@@ -75,7 +76,7 @@ class Bide:
         with _one_error_type(self.url):
             self._http = httpx.Client(
                 base_url=self.url,
-                headers=_headers(api_key),
+                headers=authorization(api_key),
                 timeout=timeout,
                 limits=LIMITS,
                 transport=transport,
@@ -137,7 +138,7 @@ class AsyncBide:
         with _one_error_type(self.url):
             self._http = httpx.AsyncClient(
                 base_url=self.url,
-                headers=_headers(api_key),
+                headers=authorization(api_key),
                 timeout=timeout,
                 limits=LIMITS,
                 transport=transport,
@@ -189,10 +190,6 @@ def base_url(url: str) -> str:
     """ "localhost:8000", with or without scheme, slash and /v1 -> "http://localhost:8000/v1"."""
     url = url if "://" in url else f"http://{url}"
     return url.rstrip("/").removesuffix("/v1") + "/v1"
-
-
-def _headers(api_key: str | None) -> dict[str, str]:
-    return {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
 
 
 @contextmanager

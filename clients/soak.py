@@ -24,7 +24,7 @@ from clients.mixture import counted, mixture
 from clients.overhead import Rival
 from clients.servers import EngineSettings, bide, started
 from clients.slope import Slope
-from clients.wire import BideError, parse_models
+from clients.wire import BideError, authorization, parse_models
 
 RELEASED = "training/released/bide-mini"
 SHOWN = 10
@@ -80,9 +80,8 @@ class Soak:
 
 async def soak(server: Rival, load: Load, key: str | None = None) -> Soak:
     """Raises BideError where the server does not answer at all."""
-    headers = {} if key is None else {"Authorization": f"Bearer {key}"}
     async with httpx.AsyncClient(
-        base_url=server.url, headers=headers, timeout=STALLED, limits=LIMITS
+        base_url=server.url, headers=authorization(key), timeout=STALLED, limits=LIMITS
     ) as http:
         try:
             model = parse_models(await http.get("/v1/models"))[0].id

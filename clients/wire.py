@@ -172,6 +172,11 @@ def parse_reply(response: httpx.Response) -> Reply:
         )
 
 
+def authorization(api_key: str | None) -> dict[str, str]:
+    """The header that says who asks; none without a key."""
+    return {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
+
+
 def error_of(response: httpx.Response) -> BideError:
     """From a response that was read; whatever stands between us and the server may have sent it."""
     try:
