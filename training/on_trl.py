@@ -154,14 +154,18 @@ def _is_whole(save: Path) -> bool:
 
 
 def publish(trainer: Any, lora: Lora | None, tokenizer: Any, folder: Path) -> None:
-    """The weights, adapters merged, in folder/model: whole or not at all."""
+    """The weights in folder/model, whole or not at all; with LoRA the adapter is merged there, and
+    stands alone in folder/adapter."""
     processes = joined()
     weights = trainer.accelerator.get_state_dict(trainer.model)
     if processes.is_first:
         model = trainer.accelerator.unwrap_model(trainer.model)
+        if lora is not None:
+            model.load_state_dict(weights)
+            with aside(folder / "adapter") as unfinished:
+                model.save_pretrained(unfinished, selected_adapters=["default"])
         with aside(folder / "model") as unfinished:
             if lora is not None:
-                model.load_state_dict(weights)
                 model.merge_and_unload().save_pretrained(unfinished)
             else:
                 model.save_pretrained(unfinished, state_dict=weights)

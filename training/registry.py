@@ -64,6 +64,11 @@ class Version:
         return not self.folder.is_symlink() and (self.folder / MARKER).is_file()
 
     @property
+    def is_adapter(self) -> bool:
+        """Whether it changes another checkpoint's weights, and has none of its own."""
+        return is_adapter(self.folder)
+
+    @property
     def number(self) -> int:
         return int(self.id[1:])
 
@@ -224,12 +229,19 @@ class Registry:
 
 
 def check_folder(folder: Path) -> None:
-    """Raises RegistryError for what is no checkpoint, or has files that could run code."""
-    if not (folder / "config.json").is_file():
+    """Raises RegistryError for what is no checkpoint or adapter, or has files that could run
+    code."""
+    if not (folder / "config.json").is_file() and not is_adapter(folder):
         raise RegistryError(f"{folder} is no checkpoint: it has no config.json")
     _refuse_links(folder)
     if not any(folder.glob("*.safetensors")):
         raise RegistryError(f"{folder} has no weights in safetensors")
+
+
+def is_adapter(folder: Path) -> bool:
+    """Whether it is as peft saves a LoRA adapter."""
+    whole = (folder / "config.json").is_file()
+    return not whole and (folder / "adapter_config.json").is_file()
 
 
 def _refuse_links(folder: Path) -> None:

@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 import torch
+from peft import PeftModel
 
 from tests.tokenizer import small_tokenizer
 from tests.training.rl.small import model
 from training.config import Recipe
 from training.data.sources import RowError
 from training.finetuning import Report, run_stage, sequences
+from training.registry import Registry
 from training.stages import ConversationStage
 
 pytestmark = [
@@ -76,6 +78,19 @@ def test_it_learns_and_leaves_a_checkpoint(data: Path, tmp_path: Path, tokenizer
     trained = type(model(0)).from_pretrained(tmp_path / "tune" / "model", dtype=torch.float32)
     assert not any("lora" in name for name, _ in trained.named_parameters())
     assert {path.name for path in (tmp_path / "tune").iterdir()} >= {"curves.svg", "tensorboard"}
+
+
+def test_an_adapter_is_left_beside_the_weights_it_is_merged_into(
+    data: Path, tmp_path: Path, tokenizer: Any
+) -> None:
+    made, stage = recipe(data, epochs=2, longest=64, lora={"rank": 8, "alpha": 16})
+    run_stage(made, stage, tmp_path / "tune", model(0), tokenizer)
+    published = Registry(tmp_path / "registry").publish(tmp_path / "tune" / "adapter", "tuned")
+    assert published.is_adapter
+    adapted = PeftModel.from_pretrained(model(0), str(published.folder)).merge_and_unload()
+    merged = type(model(0)).from_pretrained(tmp_path / "tune" / "model", dtype=torch.float32)
+    for (name, ours), theirs in zip(adapted.named_parameters(), merged.parameters(), strict=True):
+        torch.testing.assert_close(ours, theirs, msg=name)
 
 
 def test_what_is_cut_is_counted(data: Path, tokenizer: Any) -> None:
