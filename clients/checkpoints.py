@@ -6,64 +6,76 @@ It speaks HTTP alone; publishing into a registry, tags and clearing up are of th
 import argparse
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-import httpx
 from rich.console import Console
 from rich.table import Table
 
-from clients.wire import BideError, error_of
+from clients.admin import Admin
+from clients.wire import BideError
 
 PATH = "/v1/checkpoints"
 
+STEPS = {
+    "checking": "the checkpoint is looked at",
+    "draining": "running requests end, new ones wait",
+    "swapping": "the weights are exchanged",
+    "starting": "another engine is started",
+    "proving": "it says its first token",
+}
+
+Told = Callable[[str], None]
+
+
+def silent(_: str) -> None:
+    pass
+
 
 class Checkpoints:
-    """A server by its URL. Every method raises BideError."""
+    """Of a server. Every method raises BideError; told: of each step, as it begins."""
 
-    def __init__(
-        self, url: str, api_key: str | None, transport: httpx.BaseTransport | None = None
-    ) -> None:
-        headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
-        # A load waits for requests that run: only connecting has a limit.
-        timeout = httpx.Timeout(None, connect=10)
-        self._http = httpx.Client(
-            base_url=url.rstrip("/").removesuffix("/v1"),
-            headers=headers,
-            timeout=timeout,
-            transport=transport,
-        )
+    def __init__(self, admin: Admin) -> None:
+        self._admin = admin
 
     def state(self) -> dict[str, Any]:
-        return self._ask("GET", PATH)
+        return self._admin.ask("GET", PATH)
 
-    def load(self, name: str, version: str, mode: str) -> dict[str, Any]:
-        return self._ask("POST", f"{PATH}/load", {"name": name, "version": version, "mode": mode})
+    def load(
+        self,
+        name: str,
+        version: str,
+        mode: str = "drain",
+        engine: str = "same",
+        told: Told = silent,
+    ) -> dict[str, Any]:
+        body = {"name": name, "version": version, "mode": mode, "engine": engine}
+        return self._admin.steps(f"{PATH}/load", body, told)
 
-    def rollback(self, mode: str) -> dict[str, Any]:
-        return self._ask("POST", f"{PATH}/rollback", {"mode": mode})
-
-    def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        try:
-            response = self._http.request(method, path, json=body)
-        except httpx.HTTPError as error:
-            raise BideError(f"no answer from {self._http.base_url}: {error!r}") from error
-        if not response.is_success:
-            raise error_of(response)
-        found: dict[str, Any] = response.json()
-        return found
+    def rollback(
+        self, mode: str = "drain", engine: str = "same", told: Told = silent
+    ) -> dict[str, Any]:
+        return self._admin.steps(f"{PATH}/rollback", {"mode": mode, "engine": engine}, told)
 
 
 def main() -> int:
     options = parser().parse_args()
-    server = Checkpoints(options.url, os.environ.get("BIDE_API_KEY"))
+    server = Checkpoints(Admin(options.url, os.environ.get("BIDE_API_KEY")))
     try:
         if options.command == "list":
             show(server.state())
-        elif options.command == "load":
-            told(server.load(options.name, options.version, options.mode))
-        else:
-            told(server.rollback(options.mode))
+            return 0
+        with Console(stderr=True).status("asking the server") as status:
+
+            def told(step: str) -> None:
+                status.update(STEPS.get(step, step))
+
+            if options.command == "load":
+                wanted = (options.name, options.version)
+                swap = server.load(*wanted, options.mode, options.engine, told)
+            else:
+                swap = server.rollback(options.mode, options.engine, told)
+        print(summary(swap))
     except BideError as error:
         print(f"bide checkpoints: {error}", file=sys.stderr)
         return 1
@@ -77,12 +89,17 @@ def show(state: Mapping[str, Any]) -> None:
     for each in state["available"]:
         tags = ", ".join(f"{tag} = {version}" for tag, version in each["tags"].items())
         table.add_row(each["name"], " ".join(each["versions"]), tags)
-    Console().print(table)
+    console = Console()
+    console.print(table)
+    if state["adapters"]:
+        console.print(f"adapters: {', '.join(state['adapters'])}")
 
 
-def told(swap: Mapping[str, Any]) -> None:
+def summary(swap: Mapping[str, Any]) -> str:
     seconds, swapping = swap["seconds"], swap["swapping"]
-    print(f"{swap['version']} is served: {seconds:.2f} s, {swapping:.2f} s of them swapping")
+    if swap["engine"] == "new":
+        return f"{swap['version']} is served by an engine of its own: {seconds:.2f} s"
+    return f"{swap['version']} is served: {seconds:.2f} s, {swapping:.2f} s of them swapping"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -100,6 +117,12 @@ def parser() -> argparse.ArgumentParser:
     back = commands.add_parser("rollback", help="to the version before")
     for each in (load, back):
         each.add_argument("--mode", choices=("drain", "immediate"), default="drain")
+        each.add_argument(
+            "--engine",
+            choices=("same", "new"),
+            default="same",
+            help="new: start another beside, for another shape or tokenizer",
+        )
     return made
 
 

@@ -39,6 +39,9 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
             "exchange a running server's weights; a registry of them",
             elsewhere=dict.fromkeys(("publish", "tag", "gc"), "training.registry_command"),
         ),
+        "adapters": Command(
+            "clients.adapters", "list|load|unload|alias", "LoRA adapters of a running server"
+        ),
         "chat": Command("clients.chat", "[QUESTION]", "talk to a running server"),
         "bench": Command("clients.bench", "[OPTION …]", "load a running server and report"),
         "train": Command("training", "RECIPE", "make a checkpoint", "torch", "bide[train]"),

@@ -116,17 +116,17 @@ async def serve(settings: Settings, listening: socket.socket) -> None:
     # Slow imports, after all that can be told without them.
     from server.app import create_app
     from server.draining import DrainingServer
-    from server.serving import serving, supervised
+    from server.serving import fleet, serving
     from server.state import State
 
     print(f"starting {settings.name} …", flush=True)
     async with AsyncExitStack() as stack:
         with cancelled_by_signals():
-            supervisor = await stack.enter_async_context(supervised(settings))
+            engines = await stack.enter_async_context(fleet(settings))
 
         @asynccontextmanager
         async def announced() -> AsyncIterator[State]:
-            async with serving(settings, supervisor) as state:
+            async with serving(settings, engines) as state:
                 # What starting made, half a million objects, stays: no collection need look at it.
                 gc.collect()
                 gc.freeze()
@@ -134,7 +134,7 @@ async def serve(settings: Settings, listening: socket.socket) -> None:
                 yield state
 
         config = http_config(settings, create_app(settings, announced))
-        server = DrainingServer(config, settings.drain_seconds, supervisor.drain, supervisor.close)
+        server = DrainingServer(config, settings.drain_seconds, engines.drain, engines.close)
         await server.serve(sockets=[listening])
 
 

@@ -9,13 +9,14 @@ requests of one caller in turn.
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 from server.checkpoints.gate import Gate
 from server.errors import QueueFull, QueueTimeout
 from server.pace import Pace
 from server.turns import Turns
+from server.uses import Uses
 
 
 class Admission:
@@ -104,7 +105,14 @@ class Ticket:
         self._begun: float | None = None
         self._spare = False
         self._inside = False
+        self._uses: list[Uses] = []
         admission.queued += 1
+
+    def use(self, uses: Iterable[Uses]) -> None:
+        """Until the request is over."""
+        for each in uses:
+            each.begin()
+            self._uses.append(each)
 
     @property
     def queued_seconds(self) -> float:
@@ -158,6 +166,8 @@ class Ticket:
         if self._inside:
             self._inside = False
             self._admission.gate.leave()
+        while self._uses:
+            self._uses.pop().end()
 
     def _begin(self) -> None:
         self._begun = self._admission.clock()

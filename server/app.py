@@ -21,6 +21,8 @@ from server.keys import Keys
 from server.observing import Observing
 from server.openapi import Documented
 from server.routes import (
+    adapters,
+    aliases,
     chat,
     checkpoints,
     completions,
@@ -48,8 +50,8 @@ def create_app(
             yield
 
     app = Documented(title="Bide", lifespan=lifespan, asks_for_keys=settings.keys is not None)
-    apis = (chat, completions, responses, messages, tokens, models, operations, checkpoints)
-    for api in apis:
+    served = (chat, completions, responses, messages, tokens, models, operations)
+    for api in (*served, checkpoints, adapters, aliases):
         app.include_router(api.router)
     app.add_exception_handler(errors.ApiError, errors.on_api_error)
     app.add_exception_handler(MathsUnavailable, errors.on_maths_unavailable)
@@ -82,7 +84,7 @@ def _guard(app: FastAPI, settings: Settings) -> None:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=settings.cors_origins,
-            allow_methods=("GET", "POST", "DELETE"),
+            allow_methods=("GET", "POST", "PUT", "DELETE"),
             allow_headers=("*",),
             expose_headers=("Retry-After", "X-Request-ID"),
         )

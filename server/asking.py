@@ -33,34 +33,35 @@ from server.state import State
 class Asked:
     """count: choices a prompt that there will be for certain; a vote may have more.
 
+    engine: that continues the prompts: the model's own, or one that shows them their images.
     reduced_from: the thinking budget that it would have had, had the server not been busy.
-    engine: that continues the prompts, where it is not the server's: it shows them their images.
     """
 
+    model: Model
+    engine: Engine
     prompts: Sequence[Sequence[int]]
     policy: Policy
     sampling: Sampling
     count: int
     control: ControlFields | None = None
     reduced_from: int | None = None
-    engine: Engine | None = None
 
     def events(self, state: State) -> Events:
         sampling = self.sampling
         if sampling.chunk_tokens == 1:
             gathered = chunk_tokens(state.admission, state.settings.max_chunk_tokens)
             sampling = replace(sampling, chunk_tokens=gathered)
-        return state.programs.run(self.policy, self.prompts, sampling, self.count, self.engine)
+        return state.programs.run(self.policy, self.engine, self.prompts, sampling, self.count)
 
 
 async def rendered(
-    state: State, body: ChatRequest, *, add_generation_prompt: bool = True
+    model: Model, body: ChatRequest, *, add_generation_prompt: bool = True
 ) -> tuple[list[int], Engine]:
     """The prompt, however long it is, and the engine that continues it.
 
     Raises InvalidRequest for what cannot be said in one.
     """
-    fields, model = body.control(body.temperature), state.model(body.model)
+    fields = body.control(body.temperature)
     prompt = model.render(
         for_template(body.messages),
         thinking=body.thinks,
@@ -78,8 +79,9 @@ async def ask(request: Request, body: ChatRequest, ticket: Ticket) -> Asked:
     Raises ApiError for what cannot be done, and Disconnected where the client leaves the queue.
     """
     state = State.of(request)
-    prompt, engine = await rendered(state, body)
-    asked = replace(_resolved(state, body, ticket, prompt), engine=engine)
+    model = state.bound(body.model, ticket)
+    prompt, engine = await rendered(model, body)
+    asked = _resolved(state, model, engine, body, ticket, prompt)
     await begin(request, asked, ticket)
     return asked
 
@@ -89,11 +91,17 @@ async def begin(request: Request, asked: Asked, ticket: Ticket) -> None:
     if asked.reduced_from is not None:
         note(request, {"x-bide-brownout": "1"})
     await first_place(request, ticket)
-    note(request, {"x-bide-checkpoint": State.of(request).checkpoints.fingerprint})
+    note(request, {"x-bide-checkpoint": asked.model.checkpoint})
 
 
-def _resolved(state: State, body: ChatRequest, ticket: Ticket, prompt: list[int]) -> Asked:
-    model = state.model(body.model)
+def _resolved(
+    state: State,
+    model: Model,
+    engine: Engine,
+    body: ChatRequest,
+    ticket: Ticket,
+    prompt: list[int],
+) -> Asked:
     body.refuse_more(state.settings.max_n)
     body.refuse_streamed_ids()
     forced = body.forced()
@@ -104,30 +112,34 @@ def _resolved(state: State, body: ChatRequest, ticket: Ticket, prompt: list[int]
     grammar = bound or _strict(model, body)
     sampling = body.sampling(model.room(prompt), model.vocabulary, grammar)
     thinking = body.config(
-        state.settings, body.completion_limit, sampling.max_tokens, bound=bound is not None
+        model.settings, body.completion_limit, sampling.max_tokens, bound=bound is not None
     )
-    thinking, reduced_from = reduced(state, thinking, control, sampling.max_tokens)
+    thinking, reduced_from = reduced(state, model, thinking, control, sampling.max_tokens)
     policy = model.policy(thinking, sampling.max_tokens, control)
     policy = state.programs.admitted(policy, ticket)
     if read_calls is not None:
         parallel = body.parallel_tool_calls is not False
         policy = ToolCalling(policy, read_calls, parallel=parallel)
     if body.vote is None:
-        return Asked([prompt], policy, sampling, body.n, fields, reduced_from)
+        return Asked(model, engine, [prompt], policy, sampling, body.n, fields, reduced_from)
     config = body.vote.config(body.n, body.temperature)
     messages = for_template(body.messages)
     verifier = body.vote.verifier(state.settings, messages, state.http)
     vote = Vote(policy, config, body.vote.reader(state.maths, bound), verifier)
-    return Asked([prompt], vote, sampling, 1, fields, reduced_from)
+    return Asked(model, engine, [prompt], vote, sampling, 1, fields, reduced_from)
 
 
 def reduced(
-    state: State, thinking: ThinkingConfig, control: Control | None, max_tokens: int
+    state: State,
+    model: Model,
+    thinking: ThinkingConfig,
+    control: Control | None,
+    max_tokens: int,
 ) -> tuple[ThinkingConfig, int | None]:
     """What is left of `thinking` under the pressure of now, and its budget before if less is."""
-    if state.served.markers is None:
+    if model.markers is None:
         return thinking, None
-    most = longest_thought(state.settings, max_tokens)
+    most = longest_thought(model.settings, max_tokens)
     return state.brownout.reduced(thinking, control, state.admission.pressure, most)
 
 

@@ -25,13 +25,13 @@ async def complete(request: Request, body: CompletionsRequest, ticket: Ticket) -
 
 def _resolved(state: State, body: CompletionsRequest, ticket: Ticket) -> Asked:
     body.refuse_impossible(state.settings.max_n)
-    model = state.model(body.model)
+    model = state.bound(body.model, ticket)
     prompts = [_tokens(model, prompt, body.add_special_tokens) for prompt in body.prompts]
     sampling = body.sampling(min(map(model.room, prompts)), model.vocabulary)
-    config = body.thinking_config(state.settings)
+    config = body.thinking_config(model.settings)
     if config is None:
         policy = state.programs.admitted(model.continuation(scores=body.scores), ticket)
-        return Asked(prompts, policy, sampling, body.n)
+        return Asked(model, model.engine, prompts, policy, sampling, body.n)
     _refuse_closed(model, prompts)
     fields = body.control(body.temperature)
     control = fields.config() if fields else None
@@ -40,9 +40,9 @@ def _resolved(state: State, body: CompletionsRequest, ticket: Ticket) -> Asked:
             "thinking.control: is asked for in a user message, and a raw prompt has none",
             "thinking.control",
         )
-    config, reduced_from = reduced(state, config, control, sampling.max_tokens)
+    config, reduced_from = reduced(state, model, config, control, sampling.max_tokens)
     policy = state.programs.admitted(model.policy(config, sampling.max_tokens, control), ticket)
-    return Asked(prompts, policy, sampling, body.n, fields, reduced_from)
+    return Asked(model, model.engine, prompts, policy, sampling, body.n, fields, reduced_from)
 
 
 def _tokens(model: Model, prompt: str | list[int], special_tokens: bool) -> list[int]:

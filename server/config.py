@@ -3,6 +3,7 @@
 Each class is a group of `bide serve --help`, and its docstring the heading.
 """
 
+import re
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -19,6 +20,8 @@ from server.config_file import FileSource
 
 NO_CAP = -1
 """Said instead of tokens: as many as there is room for."""
+
+VERSION = re.compile(r"v[1-9][0-9]{0,8}")
 
 RELEASED = Path(__file__).parent.parent / "training" / "released" / "bide-mini"
 
@@ -116,6 +119,12 @@ class Served(BaseModel):
     registry: Path | None = Field(
         None, description="folder of published checkpoints, to load while serving; default: none"
     )
+    follow: str | None = Field(
+        None,
+        description="NAME@TAG of the registry: load what the tag means whenever that changes; "
+        "default: none",
+    )
+    follow_every: float = Field(5, gt=0, description="seconds between looks at that tag")
     served_name: str | None = Field(
         None, description="the name clients use; default: the folder's name"
     )
@@ -148,9 +157,49 @@ class Served(BaseModel):
             raise ValueError("--think-start and --think-end go together")
         return self
 
+    @field_validator("follow")
+    @classmethod
+    def _names_a_tag(cls, given: str | None) -> str | None:
+        if given is not None and not re.fullmatch(r"[^@]+@[^@]+", given):
+            raise ValueError("should be NAME@TAG")
+        return given
+
+    @model_validator(mode="after")
+    def _follows_in_a_registry(self) -> Self:
+        if self.follow is not None and self.registry is None:
+            raise ValueError("--follow needs a --registry")
+        return self
+
     @property
     def name(self) -> str:
-        return self.served_name or Path(self.model).name
+        """A registry has a model's name on the folder above its versions'."""
+        path = Path(self.model)
+        is_version = VERSION.fullmatch(path.name) and path.parent.name
+        return self.served_name or (path.parent.name if is_version else path.name)
+
+
+class Adapters(BaseModel):
+    """LoRA adapters of the registry"""
+
+    max_adapters: int = Field(0, ge=0, description="loaded at once; 0: none can be")
+    adapters_at_once: int = Field(8, ge=1, description="different ones in one step of the engine")
+    max_adapter_rank: Literal[8, 16, 32, 64, 128, 256, 320, 512] = Field(
+        16, description="the largest rank that an adapter may have"
+    )
+    adapters: list[str] = Field(
+        [], description="NAME or NAME@VERSION, to load at the start; default: none"
+    )
+    aliases: dict[str, dict[str, Annotated[float, Field(gt=0)]]] = Field(
+        {}, description="names that stand for models, each by its share of the requests"
+    )
+
+    @model_validator(mode="after")
+    def _within_the_most(self) -> Self:
+        if len(self.adapters) > self.max_adapters:
+            raise ValueError(
+                f"--adapters: {len(self.adapters)} are more than --max-adapters {self.max_adapters}"
+            )
+        return self
 
 
 class Engine(BaseModel):
@@ -219,7 +268,7 @@ class Votes(BaseModel):
     verifiers: dict[str, HttpUrl] = Field({}, description="URLs that votes may be weighed by")
 
 
-class Filed(Listening, Access, Limits, Served, Engine, Load, Thinking, Votes, Logging):
+class Filed(Listening, Access, Limits, Served, Adapters, Engine, Load, Thinking, Votes, Logging):
     """What a file may set, in the order of the help text."""
 
     model_config = ConfigDict(extra="forbid")

@@ -79,6 +79,8 @@ def metavar(annotation: Any) -> str:
         return "|".join(map(str, arguments))
     if origin is Annotated:
         return metavar(arguments[0])
+    if origin is dict and get_origin(arguments[1]) is dict:
+        return "JSON"
     if origin is dict:
         return f"NAME={metavar(arguments[1])},…"
     if origin in (list, tuple, set, frozenset):

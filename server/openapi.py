@@ -41,7 +41,11 @@ def refusals(*statuses: int, shape: type = OpenAIError, open_to_all: bool = Fals
 
 def generation(reply: type, shape: type = OpenAIError) -> Responses:
     """Of a reply that comes whole, or in events."""
-    return {200: {"model": reply, "content": EVENTS}, **refusals(*GENERATION, shape=shape)}
+    return streamed(reply, *GENERATION, shape=shape)
+
+
+def streamed(reply: type, *statuses: int, shape: type = OpenAIError) -> Responses:
+    return {200: {"model": reply, "content": EVENTS}, **refusals(*statuses, shape=shape)}
 
 
 def condition(reply: type) -> Responses:

@@ -17,28 +17,27 @@ Run = AsyncGenerator[Event, None]
 
 
 class Programs:
-    def __init__(self, engine: Engine, metrics: Metrics, observers: Sequence[Observe] = ()) -> None:
+    def __init__(self, metrics: Metrics, observers: Sequence[Observe] = ()) -> None:
         """observers: of each program, beside the metrics."""
-        self._engine, self._metrics = engine, metrics
+        self._metrics = metrics
         self._observers = (metrics.watch, *observers)
 
     async def run(
         self,
         policy: Policy,
+        engine: Engine,
         prompts: Sequence[Sequence[int]],
         sampling: Sampling,
         count: int = 1,
-        engine: Engine | None = None,
     ) -> AsyncGenerator[tuple[int, Event], None]:
         """Events with the number of their choice; closing the generator aborts them all.
 
         count: programs to run a prompt, each of which numbers its own choices from 0, if it has
         several. A prompt's programs draw the same whatever other prompts there are.
-        engine: instead of the server's.
         """
         runs = [
             policy.run(
-                engine or self._engine,
+                engine,
                 prompt,
                 replace(sampling, seed=derived(sampling.seed, "choice", i)),
             )

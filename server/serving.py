@@ -1,13 +1,18 @@
 """A served model from its engine's start to its stop. Importing this takes vLLM's seconds."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from server.checkpoints.following import following
 from server.config import Settings
+from server.engine.adapters import Adapter
 from server.engine.model import Model
-from server.engine.supervisor import Supervisor
+from server.engine.preflight import CannotStart, check_checkpoint
+from server.engine.supervisor import Condition, Supervisor
+from server.engine.swapping import Beside
 from server.engine.vllm_engine import VllmEngine
 from server.state import State
 
@@ -19,8 +24,8 @@ class Supervised(Supervisor[VllmEngine]):
     """The engine of these settings, whose weights may be exchanged; to those who call it, one."""
 
     def __init__(self, engine: VllmEngine, settings: Settings) -> None:
-        self._settings = settings
-        super().__init__(engine, lambda: VllmEngine.start(self._settings))
+        self.settings = settings
+        super().__init__(engine, lambda: VllmEngine.start(self.settings))
 
     async def pause(self) -> None:
         await self.engine.pause()
@@ -34,33 +39,99 @@ class Supervised(Supervisor[VllmEngine]):
     async def prove(self) -> None:
         await self.engine.prove()
 
+    async def add(self, adapter: Adapter) -> None:
+        await self.engine.add(adapter)
+
+    async def remove(self, adapter: Adapter) -> None:
+        await self.engine.remove(adapter)
+
     async def fail(self) -> None:
         await self._current.stop()
 
     def keep(self, folder: Path) -> None:
-        self._settings = self._settings.model_copy(update={"model": str(folder)})
+        self.settings = self.settings.model_copy(update={"model": str(folder)})
+
+    def model(self) -> Model:
+        # Every engine of these settings has the same tokenizer and context.
+        first = self.engine
+        return Model(self, first.tokenizer, first.turn_ends, first.max_model_len, self.settings)
+
+
+class Fleet:
+    """The engine that serves, one that may be about to, and those that end."""
+
+    def __init__(self, first: Supervised) -> None:
+        self.current = first
+        self._all = [first]
+        self._starting: set[asyncio.Task[VllmEngine]] = set()
+        self._stopping = False
+
+    @property
+    def condition(self) -> Condition:
+        return self.current.condition
+
+    async def beside(self, folder: Path) -> Beside:
+        current = self.current.settings
+        # Its name is the clients', whatever the folder's is.
+        changes = {"model": str(folder), "served_name": current.name}
+        settings = current.model_copy(update=changes)
+        check_checkpoint(settings.model, settings.max_model_len)
+        engine = Supervised(await self._start(settings), settings)
+        self._all = [each for each in self._all if each.condition != "stopped"] + [engine]
+
+        def take_over() -> None:
+            self.current = engine
+
+        return Beside(engine, engine.model(), take_over)
+
+    async def _start(self, settings: Settings) -> VllmEngine:
+        """Raises CannotStart, also where the server stops meanwhile."""
+        starting = asyncio.create_task(VllmEngine.start(settings))
+        self._starting.add(starting)
+        try:
+            return await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            if not self._stopping:
+                starting.cancel()
+                raise
+            raise CannotStart("the server stops") from None
+        finally:
+            self._starting.discard(starting)
+
+    def drain(self) -> None:
+        for each in self._all:
+            each.drain()
+
+    async def close(self) -> None:
+        """Ends all engines, also one that is just being started, and all calls."""
+        self._stopping = True
+        starting = list(self._starting)
+        for each in starting:
+            each.cancel()
+        await asyncio.gather(*starting, return_exceptions=True)
+        for engine in self._all:
+            await engine.close()
 
 
 @asynccontextmanager
-async def supervised(settings: Settings) -> AsyncIterator[Supervised]:
-    """Raises CannotStart."""
-    supervisor = Supervised(await VllmEngine.start(settings), settings)
+async def fleet(settings: Settings) -> AsyncIterator[Fleet]:
+    """With one engine at first. Raises CannotStart."""
+    engines = Fleet(Supervised(await VllmEngine.start(settings), settings))
     try:
-        yield supervisor
+        yield engines
     finally:
-        await supervisor.close()
+        await engines.close()
 
 
 @asynccontextmanager
-async def serving(settings: Settings, supervisor: Supervised) -> AsyncIterator[State]:
-    # Every engine of these settings has the same tokenizer and context.
-    first = supervisor.engine
-    model = Model(supervisor, first.tokenizer, first.turn_ends, first.max_model_len, settings)
-    state = State.build(
-        settings, model, supervisor, lambda: supervisor.condition, tracing(settings)
-    )
+async def serving(settings: Settings, engines: Fleet) -> AsyncIterator[State]:
+    """Raises CannotStart where an adapter or an alias of the settings cannot be."""
+    model = engines.current.model()
+    state = State.build(settings, model, engines, lambda: engines.condition, tracing(settings))
     try:
-        yield state
+        await state.begin()
+        async with following(state.checkpoints, settings.follow, settings.follow_every):
+            yield state
     finally:
         await state.close()
 

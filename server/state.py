@@ -1,6 +1,5 @@
 """What a running server has, as the routes see it."""
 
-import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,34 +10,36 @@ import httpx
 from fastapi import Request
 
 from decoding.mathematics import Maths
-from server.admission import Admission
+from server.admission import Admission, Ticket
 from server.brownout import Brownout
-from server.checkpoints.loader import Checkpoints
-from server.config import NO_CAP, Settings
+from server.checkpoints.adapters import Adapters
+from server.checkpoints.loader import LATEST, Checkpoints
+from server.config import Settings
 from server.engine.model import Model
+from server.engine.preflight import CannotStart
 from server.engine.supervisor import Condition
-from server.engine.swapping import Swapping
-from server.errors import UnknownModel
+from server.engine.swapping import Engines
+from server.errors import ApiError
 from server.limits import Limits
 from server.metrics import Metrics
+from server.models import Models
 from server.programs import Programs
 
 if TYPE_CHECKING:
     from server.tracing import Tracing
 
-log = logging.getLogger(__name__)
-
 
 @dataclass(frozen=True, slots=True)
 class State:
     settings: Settings
-    served: Model
+    models: Models
     limits: Limits
     admission: Admission
     brownout: Brownout
     metrics: Metrics
     programs: Programs
     checkpoints: Checkpoints
+    adapters: Adapters
     maths: Maths
     http: httpx.AsyncClient
     """To ask verifiers."""
@@ -52,32 +53,46 @@ class State:
         cls,
         settings: Settings,
         model: Model,
-        engine: Swapping,
+        engines: Engines,
         condition: Callable[[], Condition],
         tracing: "Tracing | None" = None,
     ) -> "State":
         admission = Admission(settings.max_num_seqs, settings.max_queue, settings.queue_timeout)
         metrics = Metrics(admission, model.name)
-        if model.markers is None:
-            settings = unbounded(settings)
-        observers = [tracing.watch] if tracing else []
-        programs = Programs(model.engine, metrics, observers)
-        folder = Path(settings.model)
+        models = Models(model)
+        checkpoints = Checkpoints(
+            engines, models, admission.gate, Path(settings.model), settings.registry
+        )
         return cls(
             settings,
-            model,
+            models,
             Limits(),
             admission,
             Brownout(settings.brownout, settings.brownout_floor),
             metrics,
-            programs,
-            Checkpoints(engine, admission.gate, model.name, folder, settings.registry),
+            Programs(metrics, [tracing.watch] if tracing else []),
+            checkpoints,
+            Adapters(checkpoints, models, settings),
             Maths(),
             httpx.AsyncClient(),
             condition,
             started=int(time.time()),
             tracing=tracing,
         )
+
+    async def begin(self) -> None:
+        """Load what the settings name. Raises CannotStart."""
+        for each in self.settings.adapters:
+            name, _, version = each.partition("@")
+            try:
+                await self.adapters.load(name, version or LATEST)
+            except ApiError as error:
+                raise CannotStart(f"--adapters: {error}") from error
+        for name, shares in self.settings.aliases.items():
+            try:
+                self.models.alias(name, shares)
+            except ApiError as error:
+                raise CannotStart(f"--aliases: {name}: {error}") from error
 
     async def close(self) -> None:
         await self.maths.close()
@@ -91,22 +106,11 @@ class State:
         assert isinstance(state, State)
         return state
 
-    def model(self, name: str | None) -> Model:
-        """The model of that name; the served one where none is named."""
-        if name is not None and name != self.served.name:
-            raise UnknownModel(
-                f"model: there is no {name!r}, only {self.served.name!r}",
-                "model",
-                "model_not_found",
-            )
-        return self.served
+    def bound(self, name: str | None, ticket: Ticket) -> Model:
+        """The model that answers a request: it stays until the ticket is closed.
 
-
-def unbounded(settings: Settings) -> Settings:
-    """For a model without thoughts to bound: else every request would ask it for a bounded one."""
-    bounds = {"thinking_budget": NO_CAP, "thinking_ceiling": NO_CAP}
-    for name in bounds:
-        if getattr(settings, name) != NO_CAP:
-            flag = name.replace("_", "-")
-            log.warning("--%s changes nothing: this model has no thinking markers", flag)
-    return settings.model_copy(update=bounds)
+        Raises UnknownModel.
+        """
+        model = self.models.resolve(name)
+        ticket.use(model.uses)
+        return model

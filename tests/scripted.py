@@ -25,7 +25,9 @@ from decoding.types import (
     Thinking,
     TokenLogprob,
 )
+from server.engine.adapters import Adapter
 from server.engine.images import Image
+from server.engine.served import ServedEngine
 from server.engine.swapping import SwapFailed
 
 Model = Callable[[tuple[int, ...], int | None], Iterator[int]]
@@ -103,6 +105,7 @@ class Call:
     token_ids: tuple[int, ...]
     sampling: Sampling
     produced: list[int] = field(default_factory=list)
+    adapter: Adapter | None = None
     aborted: bool = False
 
 
@@ -133,6 +136,20 @@ class ScriptedEngine:
         self.called = asyncio.Event()
         self._codec, self._eos = family.codec, family.turn_ends
         self._model, self._sizes, self._stalls, self._free = model, sizes, stalls, free
+
+    async def add(self, adapter: Adapter) -> None:
+        self.swaps.append(f"add {adapter}")
+        if self.unreadable.get(str(adapter)):
+            raise SwapFailed(f"{adapter}: the engine cannot read this adapter")
+
+    async def remove(self, adapter: Adapter) -> None:
+        self.swaps.append(f"remove {adapter}")
+
+    def adapted(self, adapter: Adapter) -> "ServedEngine":
+        return AdaptedScript(self, adapter)
+
+    async def close(self) -> None:
+        self.swaps.append("close")
 
     async def pause(self) -> None:
         self.swaps.append("pause")
@@ -171,9 +188,9 @@ class ScriptedEngine:
                 raise ValueError(f"Unsupported type {kind!r}")
 
     async def generate(
-        self, token_ids: Sequence[int], sampling: Sampling
+        self, token_ids: Sequence[int], sampling: Sampling, adapter: Adapter | None = None
     ) -> AsyncGenerator[Chunk, None]:
-        call = Call(tuple(token_ids), sampling)
+        call = Call(tuple(token_ids), sampling, adapter=adapter)
         stalls = self._stalls and len(self.calls) >= self._free
         self.calls.append(call)
         self.called.set()
@@ -240,6 +257,29 @@ class ScriptedEngine:
             length = len(self._codec.decode(tokens[:size]))
             yield Chunk(tokens[:size], text[:length])
             tokens, text = tokens[size:], text[length:]
+
+
+class AdaptedScript:
+    """The scripted engine, whose calls are noted with an adapter."""
+
+    def __init__(self, engine: ScriptedEngine, adapter: Adapter) -> None:
+        self._engine, self._adapter = engine, adapter
+        self.sees = engine.sees
+
+    async def seeing(
+        self, token_ids: Sequence[int], images: Sequence[Image]
+    ) -> tuple[list[int], Engine]:
+        seen, _ = await self._engine.seeing(token_ids, images)
+        return seen, self
+
+    def check_grammar(self, asked: Grammar) -> None:
+        self._engine.check_grammar(asked)
+
+    def adapted(self, adapter: Adapter) -> ServedEngine:
+        return AdaptedScript(self._engine, adapter)
+
+    def generate(self, token_ids: Sequence[int], sampling: Sampling) -> AsyncGenerator[Chunk, None]:
+        return self._engine.generate(token_ids, sampling, self._adapter)
 
 
 @dataclass(frozen=True)

@@ -101,6 +101,7 @@ def _assignment(text: str) -> tuple[str, object]:
 
 def publish(recipe: Recipe, run: Path, model: Path, options: argparse.Namespace) -> None:
     """Raises RegistryError, and BideError of a server that does not load it."""
+    from clients.admin import Admin
     from clients.checkpoints import Checkpoints
     from training.lineage import lineage
 
@@ -111,7 +112,7 @@ def publish(recipe: Recipe, run: Path, model: Path, options: argparse.Namespace)
         registry.tag(options.publish, options.tag, version.id)
     if options.load:
         key = os.environ.get("BIDE_API_KEY")
-        Checkpoints(options.load, key).load(version.name, version.id, "drain")
+        Checkpoints(Admin(options.load, key)).load(version.name, version.id)
         print(f"serving: {version} at {options.load}")
 
 

@@ -6,6 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from clients.admin import Admin
 from clients.checkpoints import Checkpoints
 from clients.wire import BideError
 from training.hub import HUB, HubError, fetched
@@ -43,9 +44,9 @@ def tag(registry: Registry, options: argparse.Namespace) -> str:
 def collect(registry: Registry, options: argparse.Namespace) -> str:
     key, served = os.environ.get("BIDE_API_KEY"), []
     for url in options.server:
-        name, _, version = Checkpoints(url, key).state()["served"].partition("/")
-        if name == options.name:
-            served.append(version)
+        state = Checkpoints(Admin(url, key)).state()
+        held = [each.partition("/") for each in (state["served"], *state["adapters"])]
+        served += [version for name, _, version in held if name == options.name]
     removed = registry.gc(options.name, options.keep, served)
     return f"removed: {', '.join(map(str, removed)) or 'nothing'}"
 

@@ -4,30 +4,31 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
+from server.uses import Uses
+
 
 class Gate:
     """A request that is in stays in, however many places it takes: it is never half this side."""
 
     def __init__(self) -> None:
-        self.inside = 0
+        self._inside = Uses()
         self._open = asyncio.Event()
         self._open.set()
-        self._empty = asyncio.Event()
-        self._empty.set()
 
     @property
     def is_open(self) -> bool:
         return self._open.is_set()
 
+    @property
+    def inside(self) -> int:
+        return self._inside.count
+
     async def enter(self) -> None:
         await self._open.wait()
-        self.inside += 1
-        self._empty.clear()
+        self._inside.begin()
 
     def leave(self) -> None:
-        self.inside -= 1
-        if not self.inside:
-            self._empty.set()
+        self._inside.end()
 
     @asynccontextmanager
     async def closed(self, patience: float | None = None) -> AsyncGenerator[None, None]:
@@ -38,7 +39,7 @@ class Gate:
         self._open.clear()
         try:
             async with asyncio.timeout(patience):
-                await self._empty.wait()
+                await self._inside.none()
             yield
         finally:
             self._open.set()

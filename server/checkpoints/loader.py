@@ -1,29 +1,36 @@
-"""Puts another version's weights into the running engine, or leaves it as it was."""
+"""Puts another version's weights into the running engine, or an engine with them beside it; or
+leaves all as it was."""
 
 import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from server.checkpoints.gate import Gate
-from server.checkpoints.preflight import Fit
-from server.engine.swapping import SwapFailed, Swapping
+from server.checkpoints.preflight import Fit, check_alone
+from server.engine.preflight import CannotStart
+from server.engine.swapping import Engines, SwapFailed, Swapping
+from server.engine.weights import REMEMBERED
 from server.errors import CheckpointRefused, EngineUnavailable
+from server.models import Models
+from server.uses import Uses
 from training.registry import LATEST, Registry, RegistryError, Version
 
-__all__ = ["LATEST", "Checkpoints", "Mode", "State", "Swap"]
+__all__ = ["LATEST", "Checkpoints", "Mode", "State", "Swap", "Where"]
 
 log = logging.getLogger(__name__)
 
-REMEMBERED = 1000
-"""Loads: a trainer makes some every minute, for as long as a server lives."""
-
+Result = TypeVar("Result")
 Mode = Literal["drain", "immediate"]
-State = Literal["idle", "checking", "draining", "swapping", "proving"]
+Where = Literal["same", "new"]
+"""Which engine the weights go into."""
+
+State = Literal["idle", "checking", "draining", "swapping", "starting", "proving"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +43,11 @@ class Swap:
     seconds: float
     swapping: float
     failed: str | None = None
+    engine: Where = "same"
 
 
 class Checkpoints:
-    """What is served, what was, and how that changes: one load at a time.
+    """What is served, what was, and how that changes: one change at a time.
 
     folder: of the weights that the engine started with; registry: of all that can be loaded, None
     for nothing. drain_seconds: for requests to end.
@@ -47,28 +55,56 @@ class Checkpoints:
 
     def __init__(
         self,
-        engine: Swapping,
+        engines: Engines,
+        models: Models,
         gate: Gate,
-        name: str,
         folder: Path,
         registry: Path | None,
         *,
         drain_seconds: float = 600,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._engine, self._gate = engine, gate
-        self._registry = None if registry is None else Registry(registry)
+        self._engines, self._models, self._gate = engines, models, gate
+        self.registry = None if registry is None else Registry(registry)
         self._drain_seconds, self._clock = drain_seconds, clock
         self._lock = asyncio.Lock()
         self._first = folder
-        self.version = _published(folder, self._registry)
-        self._label = name
+        self.version = _published(folder, self.registry)
+        if self.version is not None:
+            models.served.weights.become(str(self.version))
         self._fit: Fit | None = None
-        self.state: State = "idle"
+        self._state: State = "idle"
+        self._watchers: set[asyncio.Queue[State]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
         self.history: deque[Swap] = deque(maxlen=REMEMBERED)
         self._earlier: deque[Version | None] = deque(maxlen=REMEMBERED)
-        self._served = deque([self.fingerprint], maxlen=REMEMBERED)
-        self._changes = 0
+
+    @property
+    def state(self) -> State:
+        return self._state
+
+    @state.setter
+    def state(self, state: State) -> None:
+        self._state = state
+        for queue in self._watchers:
+            queue.put_nowait(state)
+
+    @asynccontextmanager
+    async def watched(self) -> AsyncGenerator[asyncio.Queue[State], None]:
+        """States, as they are entered."""
+        queue = asyncio.Queue[State]()
+        self._watchers.add(queue)
+        try:
+            yield queue
+        finally:
+            self._watchers.discard(queue)
+
+    def kept(self, work: Coroutine[Any, Any, Result]) -> "asyncio.Task[Result]":
+        """As a task that goes on whoever waits for it, or does no more."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
     @property
     def folder(self) -> Path:
@@ -76,75 +112,72 @@ class Checkpoints:
         return self.version.folder if self.version else self._first
 
     @property
-    def fingerprint(self) -> str:
-        """Names the weights that are served; the model's own name where no registry knows them."""
-        return str(self.version) if self.version else self._label
-
-    def witness(self) -> Callable[[], str]:
-        """Begun with a request; tells at its end which weights wrote it, in order."""
-        since = self._changes
-
-        def told() -> str:
-            """Of more changes than are remembered, the last ones."""
-            served = list(self._served)[-1 - (self._changes - since) :]
-            return "+".join(dict.fromkeys(served))
-
-        return told
-
-    def _serves(self, name: str) -> None:
-        self._served.append(name)
-        self._changes += 1
+    def served(self) -> str:
+        """Names the weights; the model's own name where no registry knows them."""
+        return self._models.served.weights.name
 
     def available(self) -> list[dict[str, Any]]:
         """By name: the versions, the oldest first, and what tags mean."""
-        if self._registry is None:
+        if self.registry is None:
             return []
         return [
             {
                 "name": name,
-                "versions": [version.id for version in self._registry.versions(name)],
-                "tags": self._registry.tags(name),
+                "versions": [version.id for version in self.registry.versions(name)],
+                "tags": self.registry.tags(name),
             }
-            for name in self._registry.names()
+            for name in self.registry.names()
         ]
 
-    async def load(self, name: str, version: str, mode: Mode) -> Swap:
-        """Raises CheckpointRefused, with the old weights as they were, and EngineUnavailable."""
-        if self._registry is None:
+    def found(self, name: str, version: str) -> Version:
+        """Raises CheckpointRefused."""
+        if self.registry is None:
             raise CheckpointRefused(
                 "this server has no registry: it was started without --registry"
             )
-        async with self._lock:
-            try:
-                found = self._registry.resolve(name, version)
-            except RegistryError as error:
-                raise CheckpointRefused(str(error), "version") from error
-            return await self._load(found, mode, back=False)
+        try:
+            return self.registry.resolve(name, version)
+        except RegistryError as error:
+            raise CheckpointRefused(str(error), "version") from error
 
-    async def rollback(self, mode: Mode) -> Swap:
+    @asynccontextmanager
+    async def still(self) -> AsyncGenerator[Swapping, None]:
+        """The engine, and nothing is loaded into it or beside it meanwhile."""
+        async with self._lock:
+            yield self._engines.current
+
+    async def fit(self) -> Fit:
+        """Raises RegistryError. What is served is read once: its folder may be gone later."""
+        if self._fit is None:
+            self._fit = await asyncio.to_thread(Fit.of, self.folder)
+        return self._fit
+
+    async def load(self, name: str, version: str, mode: Mode, engine: Where = "same") -> Swap:
+        """Raises CheckpointRefused, with the old weights as they were, and EngineUnavailable."""
+        async with self._lock:
+            found = self.found(name, version)
+            return await self._load(found, mode, engine, back=False)
+
+    async def rollback(self, mode: Mode, engine: Where = "same") -> Swap:
         """To the version before this one. Raises CheckpointRefused where there was none."""
         async with self._lock:
             while self._earlier and (last := self._earlier[-1]) and not last.is_there:
                 self._earlier.pop()  # the registry has dropped it since
             if not self._earlier or self._earlier[-1] is None:
                 raise CheckpointRefused("there is no earlier version to go back to")
-            return await self._load(self._earlier[-1], mode, back=True)
+            return await self._load(self._earlier[-1], mode, engine, back=True)
 
-    async def _load(self, found: Version, mode: Mode, *, back: bool) -> Swap:
+    async def _load(self, found: Version, mode: Mode, engine: Where, *, back: bool) -> Swap:
         began, clock = self._clock(), time.perf_counter()
         try:
-            self.state = "checking"
-            await asyncio.to_thread(self._check, found)
-            if mode == "immediate":
-                swapping = await self._swap(found)
+            if engine == "new":
+                swapping = await self._beside(found)
             else:
-                self.state = "draining"
-                async with self._gate.closed(self._drain_seconds):
-                    swapping = await self._swap(found)
-        except (RegistryError, SwapFailed, TimeoutError) as error:
+                swapping = await self._in_place(found, mode)
+        except (CannotStart, RegistryError, SwapFailed, TimeoutError) as error:
             why = str(error) or f"requests were still running after {self._drain_seconds:g} s"
             spent = time.perf_counter() - clock
-            self.history.append(Swap(str(found), mode, began, spent, 0.0, why))
+            self.history.append(Swap(str(found), mode, began, spent, 0.0, why, engine))
             log.warning("%s was not loaded: %s", found, why)
             raise CheckpointRefused(why) from error
         finally:
@@ -154,46 +187,83 @@ class Checkpoints:
         else:
             self._earlier.append(self.version)
         self.version = found
-        self._engine.keep(found.folder)
-        done = Swap(str(found), mode, began, time.perf_counter() - clock, swapping)
+        seconds = time.perf_counter() - clock
+        done = Swap(str(found), mode, began, seconds, swapping, engine=engine)
         self.history.append(done)
         log.info("%s is served: %.3f s, %.3f s of them swapping", found, done.seconds, swapping)
         return done
 
-    def _check(self, found: Version) -> None:
-        """Raises RegistryError. What is served is read once: its folder may be gone later."""
-        if self._fit is None:
-            self._fit = Fit.of(self.folder)
-        self._fit.check(found)
+    async def _in_place(self, found: Version, mode: Mode) -> float:
+        """Seconds in which the engine did nothing else."""
+        self.state = "checking"
+        fit = await self.fit()
+        await asyncio.to_thread(fit.check, found)
+        if mode == "immediate":
+            return await self._swap(found)
+        self.state = "draining"
+        async with self._gate.closed(self._drain_seconds):
+            return await self._swap(found)
 
     async def _swap(self, found: Version) -> float:
         """Seconds in which the engine did nothing else. Whatever it raises, the old weights are
         back, or an engine with them is about to be started."""
         self.state, began = "swapping", time.perf_counter()
+        engine, weights = self._engines.current, self._models.served.weights
         try:
-            await self._engine.pause()
-            await self._engine.reload(found.folder)
-            self._serves(str(found))
-            await self._engine.resume()
+            await engine.pause()
+            await engine.reload(found.folder)
+            weights.become(str(found))
+            await engine.resume()
             swapping = time.perf_counter() - began
             self.state = "proving"
-            await self._engine.prove()
+            await engine.prove()
         except Exception:
             await self._restore()
             raise
+        engine.keep(found.folder)
         return swapping
 
     async def _restore(self) -> None:
         """Raises EngineUnavailable where the engine takes the old weights no more."""
+        engine, weights = self._engines.current, self._models.served.weights
         try:
-            await self._engine.pause()
-            await self._engine.reload(self.folder)
-            await self._engine.resume()
+            await engine.pause()
+            await engine.reload(self.folder)
+            await engine.resume()
         except Exception as error:  # whatever it was: an engine of unknown weights must not serve
-            await self._engine.fail()
+            await engine.fail()
             raise EngineUnavailable("the engine has stopped") from error
         finally:
-            self._serves(self.fingerprint)
+            weights.become(str(self.version) if self.version else self._models.served.name)
+
+    async def _beside(self, found: Version) -> float:
+        """No engine stands still: requests that come later go to the new one, and the old one ends
+        with its last request."""
+        if self._models.adapters:
+            loaded = ", ".join(map(str, self._models.adapters))
+            raise SwapFailed(f"adapters are loaded ({loaded}), and would not fit another engine")
+        self.state = "checking"
+        await asyncio.to_thread(check_alone, found)
+        self.state = "starting"
+        beside = await self._engines.beside(found.folder)
+        try:
+            self.state = "proving"
+            await beside.engine.prove()
+        except BaseException:
+            await beside.engine.close()
+            raise
+        beside.model.weights.become(str(found))
+        old, left = self._engines.current, self._models.served
+        beside.take_over()
+        self._models.served, self._fit = beside.model, None
+        self.kept(self._end(old, left.uses))
+        return 0.0
+
+    async def _end(self, engine: Swapping, uses: Iterable[Uses]) -> None:
+        for each in uses:
+            await each.none()
+        await engine.close()
+        log.info("the engine before has answered its last request, and ended")
 
 
 def _published(folder: Path, registry: Registry | None) -> Version | None:

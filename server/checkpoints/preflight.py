@@ -28,6 +28,9 @@ SHAPING = frozenset(
 """Of a config: what the running engine was built by, and cannot change."""
 
 
+ELSE = '; "engine": "new" starts another one beside it'
+
+
 class Unfit(RegistryError):
     """One line on why a checkpoint cannot be loaded into this engine."""
 
@@ -46,20 +49,20 @@ class Fit:
     @classmethod
     def of(cls, folder: Path) -> "Fit":
         """Raises Unfit for a folder that is no checkpoint, such as the name of one on a hub."""
-        return cls(_json(folder / "config.json"), texts_sha256(folder), dict(tensors(folder)))
+        return cls(read_json(folder / "config.json"), texts_sha256(folder), dict(tensors(folder)))
 
     def check(self, version: Version) -> None:
         """Reads every byte of it. Raises RegistryError."""
-        version.verify()
-        theirs = Fit.of(version.folder)
+        theirs = check_alone(version)
         for key in sorted(SHAPING):
             ours, other = self.config.get(key), theirs.config.get(key)
             if ours != other:
-                raise Unfit(f"{version}: {key} is {other!r}, and the engine runs {ours!r}")
+                raise Unfit(f"{version}: {key} is {other!r}, and the engine runs {ours!r}{ELSE}")
         if theirs.texts_sha256 != self.texts_sha256:
-            raise Unfit(f"{version}: its tokenizer or template is another one than the engine's")
+            raise Unfit(
+                f"{version}: its tokenizer or template is another one than the engine's{ELSE}"
+            )
         self._check_tensors(version, theirs.tensors)
-        _check_values(version)
 
     def _check_tensors(
         self, version: Version, theirs: Mapping[str, tuple[str, tuple[int, ...]]]
@@ -76,6 +79,16 @@ class Fit:
                 raise Unfit(f"{version}: {name} is {dtype}, and the engine's is {own_dtype}")
 
 
+def check_alone(version: Version) -> Fit:
+    """What it would take an engine of its own to serve it. Raises RegistryError."""
+    if version.is_adapter:
+        raise Unfit(f"{version} is an adapter: POST /v1/adapters/load loads it beside the weights")
+    version.verify()
+    found = Fit.of(version.folder)
+    check_values(version)
+    return found
+
+
 def tensors(folder: Path) -> Iterator[tuple[str, tuple[str, tuple[int, ...]]]]:
     """Name, type and shape of all weights, by the files' headers. Raises Unfit."""
     for path in sorted(folder.glob("*.safetensors")):
@@ -86,7 +99,7 @@ def tensors(folder: Path) -> Iterator[tuple[str, tuple[str, tuple[int, ...]]]]:
             raise Unfit(f"{path.name} is broken: its header is not safetensors") from error
 
 
-def _check_values(version: Version) -> None:
+def check_values(version: Version) -> None:
     for path in sorted(version.folder.glob("*.safetensors")):
         try:
             with safe_open(path, framework="pt") as file:
@@ -98,7 +111,7 @@ def _check_values(version: Version) -> None:
             raise Unfit(f"{version}: {path.name} cannot be read: {error}") from error
 
 
-def _json(path: Path) -> Mapping[str, Any]:
+def read_json(path: Path) -> Mapping[str, Any]:
     try:
         content = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:

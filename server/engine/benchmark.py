@@ -20,7 +20,7 @@ from decoding.policies import BudgetConfig, Vote, VoteConfig
 from decoding.types import Final, Sampling
 from server import logs
 from server.config import Settings
-from server.serving import serving, supervised
+from server.serving import fleet, serving
 from server.state import State
 
 QUESTIONS = (
@@ -35,13 +35,14 @@ QUESTIONS = (
 
 async def vote(state: State, prompt: list[int], samples: int, seed: int) -> tuple[float, int]:
     """Seconds and generated tokens."""
-    room = state.served.room(prompt)
+    model = state.models.served
+    room = model.room(prompt)
     config, answers = VoteConfig(samples, stop="never"), Answers("auto", state.maths)
     began, tokens = time.perf_counter(), 0
     sampling = Sampling(room, seed=seed, chunk_tokens=64)
     with state.admission.ticket("benchmark") as ticket:
-        inner = state.programs.admitted(state.served.policy(BudgetConfig(), room), ticket)
-        run = state.programs.run(Vote(inner, config, answers), [prompt], sampling)
+        inner = state.programs.admitted(model.policy(BudgetConfig(), room), ticket)
+        run = state.programs.run(Vote(inner, config, answers), model.engine, [prompt], sampling)
         async with aclosing(run) as events:
             async for _, event in events:
                 if isinstance(event, Final) and event.vote is not None:
@@ -60,8 +61,8 @@ async def plain(llm: AsyncLLM, prompt: list[int], params: SamplingParams) -> tup
 async def compare(settings: Settings, samples: int, rounds: int) -> list[float]:
     """Of each round, the vote's seconds a token to the engine's; one round first to warm up."""
     ratios = []
-    async with supervised(settings) as supervisor, serving(settings, supervisor) as state:
-        engine, model = supervisor.engine, state.served
+    async with fleet(settings) as engines, serving(settings, engines) as state:
+        engine, model = engines.current.engine, state.models.served
         for number in range(rounds + 1):
             ours, theirs = [0.0, 0], [0.0, 0]
             for question in QUESTIONS:

@@ -1,8 +1,10 @@
 """A served model: its engine, its tokenizer, its markers, and programs over them."""
 
+import copy
 import json
+import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from decoding.controls import Control, instruction
 from decoding.engine import Codec, Engine, Policy
@@ -11,36 +13,25 @@ from decoding.markers import PROFILES, Markers, Profile, custom, detect, resolve
 from decoding.policies import BudgetError, ThinkingConfig, build, plain
 from decoding.tool_calls import ToolReader
 from decoding.types import Grammar
-from server.config import Settings
+from server.config import NO_CAP, Settings
+from server.engine.adapters import Adapter
 from server.engine.images import Image
 from server.engine.prompt import PromptRenderer, TokenizerCodec, in_parts, instructed
+from server.engine.served import ServedEngine
 from server.engine.tools import choose_reader, is_hermes
+from server.engine.weights import Weights, Witness
 from server.errors import InvalidRequest
+from server.uses import Uses
 
-
-class ServedEngine(Engine, Protocol):
-    @property
-    def sees(self) -> bool:
-        """Whether its model reads images."""
-        ...
-
-    async def seeing(
-        self, token_ids: Sequence[int], images: Sequence[Image]
-    ) -> tuple[list[int], Engine]:
-        """The prompt with the images in their places, and an engine that continues it.
-
-        token_ids: with a sign for each image, as the model's template writes it. Raises
-        InvalidRequest for images that cannot be read, or that have no sign.
-        """
-        ...
-
-    def check_grammar(self, asked: Grammar) -> None:
-        """Raises ValueError, with the reason, for what could not bind an answer."""
-        ...
+log = logging.getLogger(__name__)
 
 
 class Model:
-    """What routes need of a model, whatever engine runs it."""
+    """What routes need of a model, whatever engine runs it.
+
+    settings: the server's, as far as they can be this model's. uses: by requests, of this model
+    and of what it stands on.
+    """
 
     def __init__(
         self,
@@ -68,6 +59,30 @@ class Model:
             None if profile is None else resolve(profile, self.codec, turn_ends)
         )
         self._renderer = PromptRenderer(tokenizer, self.codec, self.markers)
+        self.settings = settings if self.markers else unbounded(settings)
+        self.weights = Weights(self.name)
+        self.adapter: Adapter | None = None
+        self.uses: tuple[Uses, ...] = (Uses(),)
+
+    def adapted(self, adapter: Adapter) -> "Model":
+        """The same model with an adapter, under a name of its own."""
+        twin = copy.copy(self)
+        twin.name = f"{self.name}:{adapter}"
+        twin.engine, twin.adapter = self.engine.adapted(adapter), adapter
+        twin.uses = (*self.uses, Uses())
+        return twin
+
+    @property
+    def checkpoint(self) -> str:
+        """Names the weights that it has now; its own name where no registry knows them."""
+        return self._with_adapter(self.weights.name)
+
+    def witness(self) -> Witness:
+        told = self.weights.witness()
+        return lambda: self._with_adapter(told())
+
+    def _with_adapter(self, weights: str) -> str:
+        return weights if self.adapter is None else f"{weights}:{self.adapter}"
 
     def render(
         self,
@@ -232,3 +247,13 @@ def choose_profile(settings: Settings, codec: Codec, template: str) -> Profile |
     if settings.markers == "auto":
         return detect(codec, template)
     return PROFILES[settings.markers]
+
+
+def unbounded(settings: Settings) -> Settings:
+    """For a model without thoughts to bound: else every request would ask it for a bounded one."""
+    bounds = {"thinking_budget": NO_CAP, "thinking_ceiling": NO_CAP}
+    for name in bounds:
+        if getattr(settings, name) != NO_CAP:
+            flag = name.replace("_", "-")
+            log.warning("--%s changes nothing: this model has no thinking markers", flag)
+    return settings.model_copy(update=bounds)

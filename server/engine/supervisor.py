@@ -8,9 +8,10 @@ from typing import Generic, Literal, Protocol, TypeVar
 
 from decoding.engine import Engine
 from decoding.types import Chunk, Grammar, Sampling
+from server.engine.adapters import Adapter
 from server.engine.images import Image
-from server.engine.model import ServedEngine
 from server.engine.preflight import CannotStart
+from server.engine.served import ServedEngine
 from server.errors import EngineUnavailable
 
 logger = logging.getLogger(__name__)
@@ -96,6 +97,9 @@ class Supervisor(Generic[Living]):
         """Raises ValueError, with the reason, for what could not bind an answer."""
         self.engine.check_grammar(asked)
 
+    def adapted(self, adapter: Adapter) -> ServedEngine:
+        return Adapted(self, adapter)
+
     def drain(self) -> None:
         """From now on a dead engine stays dead, and the condition is "draining"."""
         if self._ends is None:
@@ -136,6 +140,35 @@ class Supervisor(Generic[Living]):
                 break
         self.restarts += 1
         logger.warning("the engine runs again")
+
+
+class Adapted(Generic[Living]):
+    """Whichever engine runs when it is called, with an adapter."""
+
+    def __init__(self, supervisor: Supervisor[Living], adapter: Adapter) -> None:
+        self._supervisor, self._adapter = supervisor, adapter
+
+    @property
+    def _engine(self) -> ServedEngine:
+        return self._supervisor.engine.adapted(self._adapter)
+
+    @property
+    def sees(self) -> bool:
+        return self._engine.sees
+
+    async def seeing(
+        self, token_ids: Sequence[int], images: Sequence[Image]
+    ) -> tuple[list[int], Engine]:
+        return await self._engine.seeing(token_ids, images)
+
+    def check_grammar(self, asked: Grammar) -> None:
+        self._engine.check_grammar(asked)
+
+    def adapted(self, adapter: Adapter) -> ServedEngine:
+        return Adapted(self._supervisor, adapter)
+
+    def generate(self, token_ids: Sequence[int], sampling: Sampling) -> AsyncGenerator[Chunk, None]:
+        return self._engine.generate(token_ids, sampling)
 
 
 def back_off() -> Iterator[float]:

@@ -1,14 +1,19 @@
-"""What an engine must let be done for its weights to be exchanged while it runs."""
+"""What engines must let be done for other weights, or another engine, to serve while it runs."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+from server.engine.adapters import Adapting
+from server.engine.model import Model
 
 
 class SwapFailed(Exception):
     """The engine could not read the weights, and may hold half of them."""
 
 
-class Swapping(Protocol):
+class Swapping(Adapting, Protocol):
     async def pause(self) -> None:
         """No step is begun from now on; what runs is kept, and forgets what it computed."""
         ...
@@ -29,4 +34,28 @@ class Swapping(Protocol):
 
     def keep(self, folder: Path) -> None:
         """These weights, from now on, also for an engine that is started anew."""
+        ...
+
+    async def close(self) -> None:
+        """End it for good, and all its calls."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """An engine that runs beside the one that serves. take_over: it is that one from now on."""
+
+    engine: Swapping
+    model: Model
+    take_over: Callable[[], None]
+
+
+class Engines(Protocol):
+    @property
+    def current(self) -> Swapping:
+        """The one that serves."""
+        ...
+
+    async def beside(self, folder: Path) -> Beside:
+        """Start another. Raises CannotStart, with nothing left of it."""
         ...

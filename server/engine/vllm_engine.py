@@ -7,10 +7,11 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import aclosing, suppress
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import psutil
@@ -18,6 +19,7 @@ import transformers
 from pydantic import ValidationError
 from vllm import ModelRegistry, SamplingParams, TokensPrompt
 from vllm.engine.arg_utils import AsyncEngineArgs
+from vllm.lora.request import LoRARequest
 from vllm.platforms import current_platform
 from vllm.sampling_params import RequestOutputKind
 from vllm.v1.engine.async_llm import AsyncLLM
@@ -27,14 +29,23 @@ from decoding.engine import Engine
 from decoding.types import Chunk, Grammar, Likely, Sampling, TokenLogprob
 from server.config import Settings
 from server.engine import grammar
+from server.engine.adapters import USUAL, Adapter, adaptable, without
 from server.engine.detokenizer import Mending
 from server.engine.executor import in_scheduler
 from server.engine.images import Image, Opener
 from server.engine.leftovers import Leftovers
 from server.engine.pieces import Pieces
 from server.engine.platform import cpu_defaults
-from server.engine.preflight import CannotStart, check_architecture, check_memory, is_folder
+from server.engine.preflight import (
+    CannotStart,
+    check_architecture,
+    check_memory,
+    header,
+    is_folder,
+    weight_files,
+)
 from server.engine.prompt import TokenizerCodec
+from server.engine.served import ServedEngine
 from server.engine.swapping import SwapFailed
 from server.errors import EngineUnavailable, InvalidRequest
 
@@ -52,6 +63,9 @@ CPU_BLOCK = 32
 CPU, 128, would be most of a short thought."""
 
 
+LOOK = 0.25
+"""Seconds between looks at an engine that has been called."""
+
 ANSWERS = 60
 """Seconds within which an engine that has started answers its first question."""
 
@@ -65,6 +79,8 @@ class VllmEngine:
         self.llm = llm
         self.sees: bool = llm.model_config.is_multimodal_model
         self._images = Opener(image_domains)
+        self._scratch = TemporaryDirectory(prefix="bide-")
+        self._otherwise = self._without_adapter()
         self._processes = processes
         self._leftovers = Leftovers(each.pid for each in processes if each.pid)
         self._numbers = itertools.count()
@@ -113,6 +129,7 @@ class VllmEngine:
         # To calls that wait: vLLM ends the task that would have told them.
         self.llm.output_processor.propagate_error(EngineDeadError())
         await asyncio.to_thread(self._leftovers.clear)
+        self._scratch.cleanup()
 
     def death(self) -> str | None:
         if not self.llm.errored:
@@ -121,19 +138,54 @@ class VllmEngine:
         return ", ".join(ends) or "its process answers no more"
 
     async def pause(self) -> None:
-        await self.llm.pause_generation(mode="keep", clear_cache=True)
+        await self._done(self.llm.pause_generation(mode="keep", clear_cache=True))
 
     async def reload(self, folder: Path) -> None:
         where = {"weights_path": str(folder)}
         try:
-            await self.llm.collective_rpc("reload_weights", kwargs=where)
-        except EngineDeadError as error:
-            raise EngineUnavailable("the engine has stopped") from error
+            await self._done(self.llm.collective_rpc("reload_weights", kwargs=where))
+        except EngineUnavailable:
+            raise
         except Exception as error:  # of the model's loader; each means the same here
             raise SwapFailed(f"{folder.name}: the engine cannot read these weights") from error
 
     async def resume(self) -> None:
-        await self.llm.resume_generation()
+        await self._done(self.llm.resume_generation())
+
+    async def add(self, adapter: Adapter) -> None:
+        try:
+            await self._done(self.llm.add_lora(_lora(adapter)))
+        except EngineUnavailable:
+            raise
+        except Exception as error:  # of the adapter's loader; each means the same here
+            raise SwapFailed(f"{adapter}: the engine cannot read this adapter") from error
+
+    async def remove(self, adapter: Adapter) -> None:
+        await self._done(self.llm.remove_lora(adapter.number))
+
+    async def _done(self, call: Coroutine[Any, Any, Any]) -> None:
+        """Raises EngineUnavailable where the engine dies of it: vLLM would wait without end."""
+        calling = asyncio.ensure_future(call)
+        try:
+            while not calling.done():
+                if self.llm.errored:
+                    raise EngineUnavailable("the engine has stopped")
+                await asyncio.wait([calling], timeout=LOOK)
+            calling.result()
+        except EngineDeadError as error:
+            raise EngineUnavailable("the engine has stopped") from error
+        finally:
+            calling.cancel()
+
+    def adapted(self, adapter: Adapter) -> ServedEngine:
+        return AdaptedEngine(self, adapter)
+
+    def _without_adapter(self) -> Adapter | None:
+        """What a call has that is to have none."""
+        config = self.llm.vllm_config.lora_config
+        if config is None or config.target_modules is None or not current_platform.is_cpu():
+            return None
+        return without(Path(self._scratch.name), config.target_modules[0])
 
     async def prove(self) -> None:
         sampling = Sampling(1, temperature=0.0, logprobs=0, ignore_eos=True)
@@ -148,7 +200,10 @@ class VllmEngine:
         grammar.check(asked)
 
     async def seeing(
-        self, token_ids: Sequence[int], images: Sequence[Image]
+        self,
+        token_ids: Sequence[int],
+        images: Sequence[Image],
+        adapter: Adapter | None = None,
     ) -> tuple[list[int], Engine]:
         prompt = TokensPrompt(
             prompt_token_ids=list(token_ids),
@@ -161,17 +216,30 @@ class VllmEngine:
         except ValueError as error:  # a template that shows them otherwise, or not at all
             message = "messages: this model's template does not show these images to it"
             raise InvalidRequest(message, "messages") from error
-        return list(seen["prompt_token_ids"]), Seeing(self, seen)
+        return list(seen["prompt_token_ids"]), Seeing(self, seen, adapter)
 
-    def generate(self, token_ids: Sequence[int], sampling: Sampling) -> AsyncGenerator[Chunk, None]:
-        return self.go_on(TokensPrompt(prompt_token_ids=list(token_ids)), token_ids, sampling)
+    def generate(
+        self, token_ids: Sequence[int], sampling: Sampling, adapter: Adapter | None = None
+    ) -> AsyncGenerator[Chunk, None]:
+        prompt = TokensPrompt(prompt_token_ids=list(token_ids))
+        return self.go_on(prompt, token_ids, sampling, adapter)
 
     async def go_on(
-        self, prompt: Any, token_ids: Sequence[int], sampling: Sampling
+        self,
+        prompt: Any,
+        token_ids: Sequence[int],
+        sampling: Sampling,
+        adapter: Adapter | None = None,
     ) -> AsyncGenerator[Chunk, None]:
         """prompt: of these ids, in any of vLLM's forms."""
         name = f"call-{next(self._numbers)}"
-        results = self.llm.generate(prompt, self.params(sampling), request_id=name)
+        adapter = adapter or self._otherwise
+        results = self.llm.generate(
+            prompt,
+            self.params(sampling),
+            request_id=name,
+            lora_request=None if adapter is None else _lora(adapter),
+        )
         if sampling.on_abort is not None:
             results = self._telling(results, name, sampling.on_abort)
         stops = frozenset(sampling.stop_token_ids)
@@ -290,12 +358,40 @@ class Seeing:
     Their places in the prompt are known, so that the ids may go on behind them as they like.
     """
 
-    def __init__(self, engine: VllmEngine, seen: Mapping[str, Any]) -> None:
-        self._engine, self._seen = engine, seen
+    def __init__(
+        self, engine: VllmEngine, seen: Mapping[str, Any], adapter: Adapter | None
+    ) -> None:
+        self._engine, self._seen, self._adapter = engine, seen, adapter
 
     def generate(self, token_ids: Sequence[int], sampling: Sampling) -> AsyncGenerator[Chunk, None]:
         prompt = {**self._seen, "prompt_token_ids": list(token_ids), "arrival_time": time.time()}
-        return self._engine.go_on(prompt, token_ids, sampling)
+        return self._engine.go_on(prompt, token_ids, sampling, self._adapter)
+
+
+class AdaptedEngine:
+    """The engine, told of an adapter at each call."""
+
+    def __init__(self, engine: VllmEngine, adapter: Adapter) -> None:
+        self._engine, self._adapter = engine, adapter
+        self.sees = engine.sees
+
+    async def seeing(
+        self, token_ids: Sequence[int], images: Sequence[Image]
+    ) -> tuple[list[int], Engine]:
+        return await self._engine.seeing(token_ids, images, self._adapter)
+
+    def check_grammar(self, asked: Grammar) -> None:
+        self._engine.check_grammar(asked)
+
+    def adapted(self, adapter: Adapter) -> ServedEngine:
+        return self._engine.adapted(adapter)
+
+    def generate(self, token_ids: Sequence[int], sampling: Sampling) -> AsyncGenerator[Chunk, None]:
+        return self._engine.generate(token_ids, sampling, self._adapter)
+
+
+def _lora(adapter: Adapter) -> LoRARequest:
+    return LoRARequest(str(adapter), adapter.number, str(adapter.folder))
 
 
 def _started(settings: Settings) -> AsyncLLM:
@@ -352,6 +448,7 @@ def engine_args(settings: Settings) -> AsyncEngineArgs:
         "generation_config": "vllm",
         "structured_outputs_config": grammar.config(),
         "limit_mm_per_prompt": {"image": settings.max_images, "video": 0, "audio": 0},
+        **_lora_args(settings),
     }
     if not current_platform.is_cpu():
         return AsyncEngineArgs(
@@ -377,6 +474,29 @@ def engine_args(settings: Settings) -> AsyncEngineArgs:
         kv_cache_memory_bytes=found.kv_cache_bytes,
         enforce_eager=settings.enforce_eager is not False,
         block_size=settings.block_size or CPU_BLOCK,
+    )
+
+
+def _lora_args(settings: Settings) -> dict[str, Any]:
+    if not settings.max_adapters:
+        return {}
+    none = int(current_platform.is_cpu())
+    return {
+        "enable_lora": True,
+        "max_loras": min(settings.adapters_at_once, settings.max_adapters) + none,
+        "max_cpu_loras": settings.max_adapters + none,
+        "max_lora_rank": settings.max_adapter_rank,
+        "lora_target_modules": _adaptable(settings.model),
+    }
+
+
+def _adaptable(model: str) -> list[str]:
+    """Of a hub's model nothing is known yet: it is taken for one like most."""
+    if not is_folder(model):
+        return list(USUAL)
+    headers = (header(path)[0] for path in weight_files(Path(model)))
+    return adaptable(
+        (name, len(tensor["shape"])) for found in headers for name, tensor in found.items()
     )
 
 

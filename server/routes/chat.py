@@ -25,12 +25,12 @@ async def create(body: ChatRequest, request: Request, ticket: Entered) -> Respon
     asked = await ask(request, body, ticket)
     reply = ChatReply(
         uuid.uuid4().hex,
-        state.model(body.model).name,
+        asked.model.name,
         exclude_reasoning=body.exclude_reasoning,
         logprobs=bool(body.logprobs),
         control=asked.control,
         reduced_from=asked.reduced_from,
-        fingerprint=state.checkpoints.witness(),
+        fingerprint=asked.model.witness(),
         token_ids=asked.prompts[0] if body.return_token_ids else None,
     )
     events = asked.events(state)

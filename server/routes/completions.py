@@ -25,10 +25,10 @@ async def create(body: CompletionsRequest, request: Request, ticket: Entered) ->
     state = State.of(request)
     with naming(NAMES):
         asked = await complete(request, body, ticket)
-    decode = state.served.codec.decode
+    decode = asked.model.codec.decode
     reply = CompletionReply(
         uuid.uuid4().hex,
-        state.served.name,
+        asked.model.name,
         count=asked.count,
         echoes=[Echo(decode(each), decode(each[:1])) for each in asked.prompts]
         if body.echo
@@ -37,7 +37,7 @@ async def create(body: CompletionsRequest, request: Request, ticket: Entered) ->
         exclude_reasoning=body.exclude_reasoning,
         control=asked.control,
         reduced_from=asked.reduced_from,
-        fingerprint=state.checkpoints.witness(),
+        fingerprint=asked.model.witness(),
     )
     events = asked.events(state)
     if body.stream:

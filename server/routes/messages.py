@@ -27,7 +27,7 @@ async def create(body: MessagesRequest, request: Request, ticket: Entered) -> Re
         asked = await ask(request, body.as_chat(), ticket)
     reply = MessageReply(
         uuid.uuid4().hex,
-        state.served.name,
+        asked.model.name,
         exclude_reasoning=body.exclude_reasoning,
         control=asked.control,
         reduced_from=asked.reduced_from,
@@ -45,5 +45,6 @@ async def create(body: MessagesRequest, request: Request, ticket: Entered) -> Re
 )
 async def count_tokens(body: CountRequest, request: Request) -> MessageTokens:
     with naming(body.names):
-        prompt, _ = await rendered(State.of(request), body.as_chat())
+        chat = body.as_chat()
+        prompt, _ = await rendered(State.of(request).models.resolve(chat.model), chat)
         return {"input_tokens": len(prompt)}

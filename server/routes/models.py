@@ -11,20 +11,21 @@ router = APIRouter()
 
 @router.get("/v1/models", responses=openapi.refusals())
 async def list_models(request: Request) -> Models:
-    return {"object": "list", "data": [_describe(State.of(request))]}
+    state = State.of(request)
+    return {"object": "list", "data": [_describe(state, name) for name in state.models.names()]}
 
 
 @router.get("/v1/models/{name:path}", responses=openapi.refusals(*openapi.MODEL))
 async def get_model(name: str, request: Request) -> Model:
     state = State.of(request)
-    state.model(name)
-    return _describe(state)
+    return _describe(state, name)
 
 
-def _describe(state: State) -> Model:
-    model = state.served
+def _describe(state: State, name: str) -> Model:
+    """name: its own, or an alias of models that are alike but for their weights."""
+    model = state.models.resolve(name)
     return {
-        "id": model.name,
+        "id": name,
         "object": "model",
         "created": state.started,
         "owned_by": "bide",

@@ -28,7 +28,7 @@ async def create(body: ResponsesRequest, request: Request, ticket: Entered) -> R
     reply = ResponsesReply(
         uuid.uuid4().hex,
         body,
-        state.served.name,
+        asked.model.name,
         control=asked.control,
         reduced_from=asked.reduced_from,
     )

@@ -14,19 +14,18 @@ router = APIRouter(route_class=UnicodeRoute)
 
 @router.post("/tokenize", responses=openapi.refusals(*openapi.BODY, *openapi.MODEL))
 async def tokenize(body: TokenizeRequest, request: Request) -> Tokens:
-    state = State.of(request)
-    model, chat = state.model(body.model), body.chat()
+    model, chat = State.of(request).models.resolve(body.model), body.chat()
     if chat is None:
         special = body.add_special_tokens is not False
         tokens = model.encode(body.prompt or "", special_tokens=special)
     else:
-        tokens, _ = await rendered(state, chat, add_generation_prompt=body.add_generation_prompt)
+        tokens, _ = await rendered(model, chat, add_generation_prompt=body.add_generation_prompt)
     strings = model.token_strings(tokens) if body.return_token_strs else None
     return tokens_object(tokens, strings, model.max_model_len)
 
 
 @router.post("/detokenize", responses=openapi.refusals(*openapi.BODY, *openapi.MODEL))
 async def detokenize(body: DetokenizeRequest, request: Request) -> Prompt:
-    model = State.of(request).model(body.model)
+    model = State.of(request).models.resolve(body.model)
     model.check_tokens(body.tokens, "tokens")
     return {"prompt": model.codec.decode(body.tokens)}

@@ -13,9 +13,12 @@ from openai import AsyncOpenAI, OpenAI
 
 from server import logs
 from server.__main__ import listen
-from server.config import Settings
+from server.config import RELEASED, Settings
 from server.engine.model import Model
 from server.state import State
+from tests.real.process import address, start
+from tests.real.swapping import noisy
+from training.registry import Registry
 
 Result = TypeVar("Result")
 
@@ -31,7 +34,7 @@ class RealServer:
 
     @property
     def model(self) -> Model:
-        return self.state.served
+        return self.state.models.served
 
     @property
     def async_openai(self) -> AsyncOpenAI:
@@ -46,14 +49,14 @@ def server() -> Iterator[RealServer]:
     settings = Settings(dtype="float32", port=0, kv_cache_gib=0.5)
     logs.configure(settings.log_level, settings.log_format)
     from server.app import create_app
-    from server.serving import serving, supervised
+    from server.serving import fleet, serving
 
     listening = listen(settings.host, settings.port)
     ready: list[RealServer] = []
 
     @asynccontextmanager
     async def kept() -> AsyncIterator[State]:
-        async with supervised(settings) as supervisor, serving(settings, supervisor) as state:
+        async with fleet(settings) as engines, serving(settings, engines) as state:
             url = f"http://127.0.0.1:{listening.getsockname()[1]}"
             client = OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0)
             ready.append(RealServer(url, client, state, asyncio.get_running_loop()))
@@ -76,3 +79,33 @@ def server() -> Iterator[RealServer]:
         yield ready[0]
     running.should_exit = True
     thread.join(timeout=60)
+
+
+@dataclass(frozen=True)
+class Swapped:
+    """A server in a process of its own, that serves `mini/v1` of this registry; v2 is noise."""
+
+    url: str
+    registry: Registry
+    pid: int
+
+
+@pytest.fixture(scope="session")
+def swapped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Swapped]:
+    root = tmp_path_factory.mktemp("registry")
+    registry = Registry(root / "all")
+    registry.publish(RELEASED, "mini")
+    registry.publish(noisy(root / "noisy"), "mini")
+    model = str(registry.resolve("mini", "v1").folder)
+    process = start(
+        [
+            *("--port", "0", "--log-level", "warning", "--kv-cache-gib", "0.1"),
+            *("--dtype", "float32", "--model", model, "--registry", str(registry.root)),
+            *("--max-adapters", "20"),
+        ]
+    )
+    try:
+        yield Swapped(address(process), registry, process.pid)
+    finally:
+        process.terminate()
+        process.communicate(timeout=60)

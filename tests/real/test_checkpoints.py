@@ -1,19 +1,22 @@
 """Weights exchanged on the real engine: under load, and those that it could not have served."""
 
 import asyncio
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
 from server.config import RELEASED
-from tests.real.test_images import address
-from tests.real.test_serve_command import start
-from training.registry import Registry
+from tests.real.conftest import Swapped
+from tests.real.process import engine_of, wait_until_ready
+from tests.real.swapping import altered, serve
+from training.registry import Registry, Version
 
 pytestmark = pytest.mark.real
 
@@ -21,59 +24,9 @@ QUESTION = {"messages": [{"role": "user", "content": "How many r in raspberry?"}
 SWAPS = 10
 
 
-def altered(
-    source: Path, folder: Path, change: Callable[[str, torch.Tensor], torch.Tensor]
-) -> Path:
-    """A copy of a checkpoint, with other values in its weights."""
-    folder.mkdir()
-    for path in source.iterdir():
-        (folder / path.name).write_bytes(path.read_bytes())
-    weights = load_file(source / "model.safetensors")
-    changed = {name: change(name, tensor) for name, tensor in weights.items()}
-    save_file(changed, folder / "model.safetensors", {"format": "pt"})
-    return folder
+def test_swaps_under_load_mix_no_answers(swapped: Swapped) -> None:
+    url = swapped.url
 
-
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
-    root = tmp_path_factory.mktemp("registry")
-    found = Registry(root / "all")
-    found.publish(RELEASED, "mini")
-    torch.manual_seed(0)
-
-    def noisy(_: str, tensor: torch.Tensor) -> torch.Tensor:
-        return tensor + 0.3 * tensor.std() * torch.randn_like(tensor)
-
-    folder = altered(RELEASED, root / "noisy", noisy)
-    found.publish(folder, "mini")
-    return found
-
-
-@pytest.fixture(scope="module")
-def url(registry: Registry) -> Iterator[str]:
-    model = str(registry.resolve("mini", "v1").folder)
-    named = ["--model", model, "--served-name", "mini", "--registry", str(registry.root)]
-    process = start(
-        [
-            "--port",
-            "0",
-            "--log-level",
-            "warning",
-            "--kv-cache-gib",
-            "0.1",
-            "--dtype",
-            "float32",
-            *named,
-        ]
-    )
-    try:
-        yield address(process)
-    finally:
-        process.terminate()
-        process.communicate(timeout=60)
-
-
-def test_swaps_under_load_mix_no_answers(url: str) -> None:
     async def run() -> tuple[dict[str, set[str]], int]:
         said: dict[str, set[str]] = {}
         over = asyncio.Event()
@@ -86,9 +39,7 @@ def test_swaps_under_load_mix_no_answers(url: str) -> None:
                     reply = await client.post("/v1/chat/completions", json=QUESTION)
                     assert reply.status_code == 200, reply.text
                     body = reply.json()
-                    message = body["choices"][0]["message"]
-                    text = f"{message['reasoning']}|{message['content']}"
-                    said.setdefault(body["system_fingerprint"], set()).add(text)
+                    said.setdefault(body["system_fingerprint"], set()).add(text_of(body))
                     answered += 1
 
             async with asyncio.TaskGroup() as group:
@@ -114,18 +65,27 @@ def test_swaps_under_load_mix_no_answers(url: str) -> None:
 
 
 async def asked_of(url: str, version: str) -> str:
+    await asyncio.to_thread(serve, url, version)
     async with httpx.AsyncClient(base_url=url, timeout=120) as client:
-        await client.post("/v1/checkpoints/load", json={"name": "mini", "version": version})
-        body = (await client.post("/v1/chat/completions", json=QUESTION)).json()
-        message = body["choices"][0]["message"]
-        return f"{message['reasoning']}|{message['content']}"
+        return await asked(client)
 
 
-def test_a_request_in_flight_goes_on_under_the_new_weights(url: str) -> None:
+async def asked(client: httpx.AsyncClient) -> str:
+    reply = await client.post("/v1/chat/completions", json=QUESTION)
+    assert reply.status_code == 200, reply.text
+    return text_of(reply.json())
+
+
+def text_of(body: Any) -> str:
+    message = body["choices"][0]["message"]
+    return f"{message['reasoning']}|{message['content']}"
+
+
+def test_a_request_in_flight_goes_on_under_the_new_weights(swapped: Swapped) -> None:
     async def run() -> Any:
-        await asked_of(url, "v1")
-        long = QUESTION | {"thinking": {"min_tokens": 1500}}
-        async with httpx.AsyncClient(base_url=url, timeout=120) as client:
+        await asked_of(swapped.url, "v1")
+        long = QUESTION | {"thinking": {"min_tokens": 500}, "max_tokens": 600}
+        async with httpx.AsyncClient(base_url=swapped.url, timeout=120) as client:
             asking = asyncio.create_task(client.post("/v1/chat/completions", json=long))
             await asyncio.sleep(0.5)
             wanted = {"name": "mini", "version": "v2", "mode": "immediate"}
@@ -135,24 +95,150 @@ def test_a_request_in_flight_goes_on_under_the_new_weights(url: str) -> None:
 
     body = asyncio.run(run())
     assert body["system_fingerprint"] == "mini/v1+mini/v2"
-    assert body["choices"][0]["thinking"]["tokens"] >= 1500
+    assert body["choices"][0]["thinking"]["tokens"] >= 500
 
 
-def test_bad_checkpoints_change_nothing(url: str, registry: Registry, tmp_path: Path) -> None:
-    before = asyncio.run(asked_of(url, "v1"))
-    truncated = registry.publish(registry.resolve("mini", "v2").folder, "truncated")
-    weights = truncated.folder / "model.safetensors"
+def cut(version: Version) -> None:
+    weights = version.folder / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-8])
 
-    def broken(name: str, tensor: torch.Tensor) -> torch.Tensor:
-        return tensor / 0 if name == "model.norm.weight" else tensor
 
-    folder = altered(registry.resolve("mini", "v1").folder, tmp_path / "nan", broken)
-    registry.publish(folder, "nan")
-    for name in ("truncated", "nan", "nothing", ".."):
-        reply = httpx.post(f"{url}/v1/checkpoints/load", json={"name": name}, timeout=60)
-        assert reply.status_code == 409, reply.text
-    reply = httpx.post(f"{url}/v1/chat/completions", json=QUESTION, timeout=60).json()
-    message = reply["choices"][0]["message"]
-    assert f"{message['reasoning']}|{message['content']}" == before
-    assert reply["system_fingerprint"] == "mini/v1"
+def half_written(version: Version) -> None:
+    (version.folder / "COMPLETE").unlink()
+    (version.folder / "manifest.json").unlink()
+    cut(version)
+
+
+def linked_out(version: Version) -> None:
+    weights, outside = version.folder / "model.safetensors", version.folder.parent / "outside"
+    weights.rename(outside)
+    weights.symlink_to(outside)
+
+
+DAMAGES: dict[str, tuple[Callable[[Version], object], str]] = {
+    "truncated": (cut, "its hash differs"),
+    "missing-shard": (lambda v: (v.folder / "model.safetensors").unlink(), "is missing"),
+    "no-marker": (lambda v: (v.folder / "COMPLETE").unlink(), "no version 'v1'"),
+    "half-written": (half_written, "no version 'v1'"),
+    "pickle": (lambda v: (v.folder / "model.bin").write_bytes(b"."), "only safetensors"),
+    "symlink-out": (linked_out, "is a link"),
+}
+"""Done to a whole version."""
+
+
+def short(name: str, weights: torch.Tensor) -> torch.Tensor:
+    return weights[:-1].clone() if name == "model.norm.weight" else weights
+
+
+def no_number(name: str, weights: torch.Tensor) -> torch.Tensor:
+    return weights / 0 if name == "model.norm.weight" else weights
+
+
+def bad_checkpoints(registry: Registry, scratch: Path) -> Iterator[tuple[str, str]]:
+    """Names in the registry, and what is to be said of each."""
+    for name, (damage, says) in DAMAGES.items():
+        damage(registry.publish(RELEASED, name))
+        yield name, says
+    for name, change, says in (
+        ("wrong-shape", short, "and the engine's is (128,)"),
+        ("no-number", no_number, "no numbers"),
+    ):
+        registry.publish(altered(RELEASED, scratch / name, change), name)
+        yield name, says
+    other = altered(RELEASED, scratch / "tokenizer", lambda _, weights: weights)
+    (other / "tokenizer_config.json").write_text('{"eos_token": "<think>"}')
+    registry.publish(other, "other-tokenizer")
+    yield "other-tokenizer", "its tokenizer or template is another one"
+    yield "nothing", "nothing has no version"
+    yield "..", "cannot be a checkpoint's name"
+
+
+def test_bad_checkpoints_are_refused_while_users_notice_nothing(
+    swapped: Swapped, tmp_path: Path
+) -> None:
+    bad = list(bad_checkpoints(swapped.registry, tmp_path))
+
+    async def run() -> set[str]:
+        before = await asked_of(swapped.url, "v1")
+        over, said = asyncio.Event(), set[str]()
+        async with httpx.AsyncClient(base_url=swapped.url, timeout=120) as client:
+
+            async def user() -> None:
+                while not over.is_set():
+                    said.add(await asked(client))
+
+            asking = asyncio.create_task(user())
+            for name, says in bad:
+                wanted = {"name": name, "version": "v1"}
+                reply = await client.post("/v1/checkpoints/load", json=wanted)
+                assert reply.status_code == 409, reply.text
+                assert says in reply.json()["error"]["message"]
+            over.set()
+            await asking
+            assert (await client.get("/v1/checkpoints")).json()["served"] == "mini/v1"
+        return said - {before}
+
+    assert asyncio.run(run()) == set()
+
+
+def test_an_engine_killed_amid_a_swap_comes_back_with_the_old_weights(swapped: Swapped) -> None:
+    before = asyncio.run(asked_of(swapped.url, "v1"))
+    engine = engine_of(swapped.pid)
+
+    async def run() -> None:
+        async with httpx.AsyncClient(base_url=swapped.url, timeout=120) as client:
+            engine[0].suspend()  # so that the swap has begun, and cannot end
+            wanted = {"name": "mini", "version": "v2"}
+            loading = asyncio.create_task(client.post("/v1/checkpoints/load", json=wanted))
+            while (await client.get("/v1/checkpoints")).json()["state"] != "swapping":
+                await asyncio.sleep(0.01)
+            waiting = asyncio.create_task(client.post("/v1/chat/completions", json=QUESTION))
+            engine[0].kill()
+            assert (await loading).status_code == 503
+            assert (await waiting).status_code in (200, 503)
+
+    asyncio.run(run())
+    with httpx.Client(base_url=swapped.url, timeout=60) as client:
+        wait_until_ready(client)
+        body = client.post("/v1/chat/completions", json=QUESTION).json()
+        assert (text_of(body), body["system_fingerprint"]) == (before, "mini/v1")
+
+
+def test_another_shape_is_served_by_an_engine_beside(swapped: Swapped, tmp_path: Path) -> None:
+    asyncio.run(asked_of(swapped.url, "v1"))
+    registry, engine = swapped.registry, engine_of(swapped.pid)
+    shallow = altered(RELEASED, tmp_path / "shallow", lambda _, weights: weights)
+    config = json.loads((shallow / "config.json").read_text())
+    config["num_hidden_layers"] -= 1
+    config["layer_types"] = config["layer_types"][:-1]
+    (shallow / "config.json").write_text(json.dumps(config))
+    weights = load_file(shallow / "model.safetensors")
+    last = f"model.layers.{config['num_hidden_layers']}."
+    kept = {name: each for name, each in weights.items() if not name.startswith(last)}
+    save_file(kept, shallow / "model.safetensors", {"format": "pt"})
+    registry.publish(shallow, "shallow")
+
+    async def run() -> Any:
+        async with httpx.AsyncClient(base_url=swapped.url, timeout=180) as client:
+            wanted = {"name": "shallow", "engine": "new", "stream": True}
+            long = QUESTION | {"thinking": {"min_tokens": 600}, "max_tokens": 700}
+            steps = []
+            async with client.stream("POST", "/v1/checkpoints/load", json=wanted) as loading:
+                asking: asyncio.Task[httpx.Response] | None = None
+                async for line in loading.aiter_lines():
+                    steps.append(line)
+                    if "proving" in line:
+                        asking = asyncio.create_task(client.post("/v1/chat/completions", json=long))
+            assert asking is not None
+            after = (await client.post("/v1/chat/completions", json=QUESTION)).json()
+            return steps, (await asking).json(), after
+
+    steps, long, after = asyncio.run(run())
+    states = ["checking", "starting", "proving"]
+    told = [json.loads(line.removeprefix("data: ")) for line in steps[:-1] if "{" in line]
+    assert told[:-1] == [{"state": each} for each in states]
+    assert (told[-1]["version"], told[-1]["engine"]) == ("shallow/v1", "new")
+    assert long["choices"][0]["thinking"]["tokens"] >= 600
+    assert after["system_fingerprint"] == "shallow/v1"
+    assert after["model"] == long["model"] == "mini"
+    assert psutil.wait_procs(engine, timeout=30)[1] == []

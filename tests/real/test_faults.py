@@ -1,7 +1,6 @@
 """The engine's process is killed: what ran gets its error, and the server serves again."""
 
 import json
-import re
 import signal
 import subprocess
 import time
@@ -13,34 +12,21 @@ import httpx
 import psutil
 import pytest
 
-from tests.real.test_serve_command import start
+from tests.real.process import address, engine_of, start, wait_until_ready
 
 pytestmark = pytest.mark.real
 
 QUESTION = {"messages": [{"role": "user", "content": "How many r in raspberry?"}], "temperature": 0}
 LONG = QUESTION | {"thinking": {"min_tokens": 1900}}
-PATIENCE = 300
-"""Seconds. A start is 20 on an idle machine; this is for a busy one."""
 
 
 @contextmanager
 def running() -> Iterator[tuple["subprocess.Popen[str]", str]]:
     process = start(["--port", "0", "--kv-cache-gib", "0.25", "--threads", "1"])
     try:
-        assert process.stdout is not None
-        found = (re.search(r"served at (\S+)/v1", line) for line in process.stdout)
-        url = next((match[1] for match in found if match), None)
-        assert url is not None, process.communicate()[1]
-        yield process, url
+        yield process, address(process)
     finally:
         process.kill()
-
-
-def engine_of(process: "subprocess.Popen[str]") -> list[psutil.Process]:
-    """The engine core, and the processes that it started."""
-    children = psutil.Process(process.pid).children()
-    (core,) = [child for child in children if "EngineCore" in child.name()]
-    return [core, *core.children(recursive=True)]
 
 
 def last_event(lines: Iterator[str]) -> Any:
@@ -48,20 +34,9 @@ def last_event(lines: Iterator[str]) -> Any:
     return json.loads(last.removeprefix("data: "))
 
 
-def wait_until_ready(client: httpx.Client) -> float:
-    """Seconds. All the while the process itself must answer."""
-    began = time.monotonic()
-    while (answer := client.get("/ready")).status_code != 200:
-        assert answer.json() == {"status": "restarting"}
-        assert client.get("/health").status_code == 200
-        assert time.monotonic() - began < PATIENCE
-        time.sleep(0.1)
-    return time.monotonic() - began
-
-
 def test_a_killed_engine_comes_back_and_a_signal_lets_requests_end() -> None:
     with running() as (process, url), httpx.Client(base_url=url, timeout=60) as client:
-        engine = engine_of(process)
+        engine = engine_of(process.pid)
         with ExitStack() as stack:
             body = LONG | {"stream": True}
             streams = [

@@ -2,9 +2,7 @@
 
 import base64
 import io
-import re
 import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,7 @@ from openai import OpenAI
 from PIL import Image
 
 from tests.real import tiny_vision
-from tests.real.test_serve_command import start
+from tests.real.process import address, start
 
 pytestmark = pytest.mark.real
 
@@ -36,14 +34,6 @@ def seeing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenAI]:
     finally:
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=60)
-
-
-def address(process: "subprocess.Popen[str]") -> str:
-    assert process.stdout is not None
-    found = (re.search(r"served at (\S+)/v1", line) for line in process.stdout)
-    url = next((match[1] for match in found if match), None)
-    assert url is not None, process.communicate()[1]
-    return url
 
 
 def picture(colour: str) -> str:

@@ -1,41 +1,23 @@
 """`python -m server` as a user starts it: it serves, it stops, and it says what is wrong."""
 
 import json
-import re
 import shutil
 import signal
 import socket
-import subprocess
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
 import pytest
 
 from server.config import RELEASED
+from tests.real.process import address, start
 
 pytestmark = pytest.mark.real
 
 
-def start(arguments: Sequence[str]) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [sys.executable, "-m", "server", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
 def test_it_serves_and_stops() -> None:
     process = start(["--port", "0", "--kv-cache-gib", "0.25"])
-    assert process.stdout is not None
-    url = None
-    for line in process.stdout:
-        if found := re.search(r"served at (\S+)/v1", line):
-            url = found[1]
-            break
-    assert url is not None, process.communicate()[1]
+    url = address(process)
     question = {"role": "user", "content": "How many r in raspberry?"}
     body = {"messages": [question], "thinking": {"waits": 1}, "temperature": 0}
     reply = httpx.post(f"{url}/v1/chat/completions", json=body, timeout=60).json()

@@ -18,6 +18,7 @@ from server.engine.prompt import TokenizerCodec
 from server.engine.supervisor import Condition
 from server.state import State
 from tests.scripted import Family, ScriptedEngine, spoken
+from tests.server.engines import ScriptedEngines
 from tests.tokenizer import small_tokenizer
 
 CONTEXT = 2048
@@ -60,16 +61,22 @@ def application(
     engine: ScriptedEngine,
     condition: Condition = "ready",
     tracing: Any = None,
+    beside: ScriptedEngine | None = None,
     **settings: Any,
 ) -> tuple[FastAPI, State]:
-    """Not started yet: its lifespan is the caller's."""
+    """Not started yet: its lifespan is the caller's. beside: an engine that can be started."""
     chosen = Settings(**{"served_name": "small", "allowed_hosts": ["bide"], **settings})
     family = small_family()
-    model = Model(engine, small_tokenizer(), family.turn_ends, CONTEXT, chosen)
-    state = State.build(chosen, model, engine, lambda: condition, tracing)
+
+    def model(of: ScriptedEngine) -> Model:
+        return Model(of, small_tokenizer(), family.turn_ends, CONTEXT, chosen)
+
+    engines = ScriptedEngines(engine, beside, model)
+    state = State.build(chosen, model(engine), engines, lambda: condition, tracing)
 
     @asynccontextmanager
     async def serving() -> AsyncGenerator[State, None]:
+        await state.begin()
         yield state
         await state.close()
 
@@ -81,9 +88,10 @@ async def served(
     engine: ScriptedEngine,
     condition: Condition = "ready",
     tracing: Any = None,
+    beside: ScriptedEngine | None = None,
     **settings: Any,
 ) -> AsyncIterator[Served]:
-    app, state = application(engine, condition, tracing, **settings)
+    app, state = application(engine, condition, tracing, beside, **settings)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with (
         app.router.lifespan_context(app),

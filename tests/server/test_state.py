@@ -30,5 +30,5 @@ async def test_that_a_bound_changes_nothing_is_told(caplog: pytest.LogCaptureFix
         "--thinking-ceiling changes nothing: this model has no thinking markers"
     ]
     async with served(saying(), **BOUNDS) as server:
-        assert server.state.settings.thinking_ceiling == 200
+        assert server.state.models.served.settings.thinking_ceiling == 200
     assert len(caplog.records) == 1
