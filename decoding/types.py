@@ -55,6 +55,8 @@ class Sampling:
     """Most likely tokens that are told beside each token of the answer; None for no `logprobs`."""
     prompt_logprobs: int | None = None
     """As many beside each token of the prompt; None for no `prompt_logprobs`."""
+    told_ids: tuple[int, ...] = ()
+    """Tokens whose log-probabilities are told at each position, whatever is drawn there."""
     aside: bool = False
     """Whether the call is none of the answer's, but asks something of a fork of it."""
     on_abort: Callable[[int], None] | None = field(default=None, compare=False)
@@ -111,6 +113,8 @@ class Chunk:
     surer, the higher.
     `logprobs`, if asked for, are one a token. So are `prompt_logprobs`, which come with a call's
     first chunk, but for the prompt's first token, which follows nothing.
+    `told`, if asked for, are one a generated token, the one that stopped the call among them: of
+    each of `told_ids`, and of the drawn one.
     """
 
     token_ids: tuple[int, ...]
@@ -121,6 +125,7 @@ class Chunk:
     logprobs: tuple[TokenLogprob, ...] = ()
     stop_text: str | None = None
     prompt_logprobs: tuple[TokenLogprob, ...] = ()
+    told: tuple[Mapping[int, float], ...] = ()
 
     @property
     def generated(self) -> int:
@@ -238,6 +243,50 @@ class Election:
 
 
 @dataclass(frozen=True, slots=True)
+class Citation:
+    """That a passage stands behind the content from `start` to `end`, in characters.
+
+    number: by which the content names it; relevance, support: from 0 to 1, as the model sees them;
+    None where it did not say.
+    """
+
+    start: int
+    end: int
+    number: int
+    document_id: str
+    relevance: float | None
+    support: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A segment that was tried: on which passage, with what score, and whether it is in the answer.
+
+    parent: the trial that it goes on from, by its place in the list.
+    """
+
+    parent: int | None
+    document_id: str | None
+    text: str
+    score: float
+    relevance: float | None
+    support: float | None
+    utility: float | None
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What an answer rests on. retrievals: searches for passages; passages: that were read."""
+
+    citations: tuple[Citation, ...]
+    utility: float | None
+    retrievals: int
+    passages: int
+    trials: tuple[Trial, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Final:
     """The last event of an answer. `token_ids` is the whole completion, markers included.
 
@@ -251,6 +300,7 @@ class Final:
     vote: Election | None = None
     choice: int = 0
     stop_text: str | None = None
+    evidence: Evidence | None = None
 
 
 Event = Score | Delta | Ballot | Final
