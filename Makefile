@@ -31,7 +31,7 @@ lint: setup  ## style, types and import rules
 	$(BIN)/lint-imports
 
 test: lint  ## lint, then every test
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadgroup $(ARGS)
 
 clean:  ## remove .venv and the caches
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build *.egg-info
