@@ -61,6 +61,7 @@ async def crowd(
     """So many streams at once, each followed by the next until this is left; who has begun by then
     is answered first."""
     found, over, turns = Crowd(), asyncio.Event(), itertools.cycle(questions)
+    failure: Exception | None = None
 
     async def user() -> None:
         while not over.is_set():
@@ -75,8 +76,12 @@ async def crowd(
             users.create_task(user())
         try:
             yield found
+        except (BideError, httpx.HTTPError) as error:
+            failure = error  # raised below: the group would wrap it
         finally:
             over.set()
+    if failure is not None:
+        raise failure
 
 
 async def told(http: httpx.AsyncClient, model: str, question: str) -> Told:

@@ -123,15 +123,15 @@ async def serve(settings: Settings, listening: socket.socket) -> None:
     async with AsyncExitStack() as stack:
         with cancelled_by_signals():
             engines = await stack.enter_async_context(fleet(settings))
+            state = await stack.enter_async_context(serving(settings, engines))
 
         @asynccontextmanager
         async def announced() -> AsyncIterator[State]:
-            async with serving(settings, engines) as state:
-                # What starting made, half a million objects, stays: no collection need look at it.
-                gc.collect()
-                gc.freeze()
-                announce(settings, listening)
-                yield state
+            # What starting made, half a million objects, stays: no collection need look at it.
+            gc.collect()
+            gc.freeze()
+            announce(settings, listening)
+            yield state
 
         config = http_config(settings, create_app(settings, announced))
         server = DrainingServer(config, settings.drain_seconds, engines.drain, engines.close)

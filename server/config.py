@@ -30,6 +30,7 @@ HostName = Annotated[
 ]
 """Without a port."""
 Origin = Annotated[str, Field(pattern=r"^(\*|https?://[^/*]+)$")]
+Share = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Effort = Literal["minimal", "low", "medium", "high", "xhigh", "max"]
 EFFORTS: dict[Effort, int] = {
     "minimal": 256,
@@ -164,12 +165,6 @@ class Served(BaseModel):
             raise ValueError("should be NAME@TAG")
         return given
 
-    @model_validator(mode="after")
-    def _follows_in_a_registry(self) -> Self:
-        if self.follow is not None and self.registry is None:
-            raise ValueError("--follow needs a --registry")
-        return self
-
     @property
     def name(self) -> str:
         """A registry has a model's name on the folder above its versions'."""
@@ -189,7 +184,7 @@ class Adapters(BaseModel):
     adapters: list[str] = Field(
         [], description="NAME or NAME@VERSION, to load at the start; default: none"
     )
-    aliases: dict[str, dict[str, Annotated[float, Field(gt=0)]]] = Field(
+    aliases: dict[str, Annotated[dict[str, Share], Field(min_length=1)]] = Field(
         {}, description="names that stand for models, each by its share of the requests"
     )
 
@@ -298,6 +293,13 @@ class Settings(Filed, Configuration, BaseSettings):
         cli_avoid_json=True,
         extra="forbid",
     )
+
+    @model_validator(mode="after")
+    def _out_of_a_registry(self) -> Self:
+        for flag, given in (("--follow", self.follow), ("--adapters", self.adapters)):
+            if given and self.registry is None:
+                raise ValueError(f"{flag} needs a --registry")
+        return self
 
     @model_validator(mode="after")
     def _protected(self) -> Self:

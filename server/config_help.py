@@ -79,7 +79,7 @@ def metavar(annotation: Any) -> str:
         return "|".join(map(str, arguments))
     if origin is Annotated:
         return metavar(arguments[0])
-    if origin is dict and get_origin(arguments[1]) is dict:
+    if origin is dict and metavar(arguments[1]).startswith("NAME="):
         return "JSON"
     if origin is dict:
         return f"NAME={metavar(arguments[1])},…"

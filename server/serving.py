@@ -1,31 +1,37 @@
 """A served model from its engine's start to its stop. Importing this takes vLLM's seconds."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from decoding.markers import MarkerError
 from server.checkpoints.following import following
 from server.config import Settings
+from server.engine import engine_metrics
 from server.engine.adapters import Adapter
 from server.engine.model import Model
 from server.engine.preflight import CannotStart, check_checkpoint
 from server.engine.supervisor import Condition, Supervisor
 from server.engine.swapping import Beside
 from server.engine.vllm_engine import VllmEngine
+from server.errors import EngineUnavailable
 from server.state import State
 
 if TYPE_CHECKING:
     from server.tracing import Tracing
 
 
+Start = Callable[[Settings], Awaitable[VllmEngine]]
+
+
 class Supervised(Supervisor[VllmEngine]):
     """The engine of these settings, whose weights may be exchanged; to those who call it, one."""
 
-    def __init__(self, engine: VllmEngine, settings: Settings) -> None:
+    def __init__(self, engine: VllmEngine, settings: Settings, start: Start) -> None:
         self.settings = settings
-        super().__init__(engine, lambda: VllmEngine.start(self.settings))
+        super().__init__(engine, lambda: start(self.settings))
 
     async def pause(self) -> None:
         await self.engine.pause()
@@ -58,45 +64,70 @@ class Supervised(Supervisor[VllmEngine]):
 
 
 class Fleet:
-    """The engine that serves, one that may be about to, and those that end."""
+    """The engine that serves, one that may be about to, and those that end.
 
-    def __init__(self, first: Supervised) -> None:
-        self.current = first
-        self._all = [first]
+    start: of one engine, whatever it is for. One at a time: an engine that ends takes with it what
+    was started while it was.
+    """
+
+    def __init__(self, start: Start = VllmEngine.start) -> None:
+        self._start_engine = start
+        self._starts = asyncio.Lock()
+        self._all: list[Supervised] = []
         self._starting: set[asyncio.Task[VllmEngine]] = set()
         self._stopping = False
+
+    async def begin(self, settings: Settings) -> None:
+        """With one engine. Raises CannotStart."""
+        # Its name is the clients', whatever the folder's is that comes later.
+        named = settings.model_copy(update={"served_name": settings.name})
+        self.current = await self._supervised(named)
 
     @property
     def condition(self) -> Condition:
         return self.current.condition
 
     async def beside(self, folder: Path) -> Beside:
-        current = self.current.settings
-        # Its name is the clients', whatever the folder's is.
-        changes = {"model": str(folder), "served_name": current.name}
-        settings = current.model_copy(update=changes)
+        settings = self.current.settings.model_copy(update={"model": str(folder)})
         check_checkpoint(settings.model, settings.max_model_len)
-        engine = Supervised(await self._start(settings), settings)
-        self._all = [each for each in self._all if each.condition != "stopped"] + [engine]
+        told = engine_metrics.registered()
+        try:
+            engine = await self._supervised(settings)
+        except BaseException:
+            engine_metrics.restore(told)
+            raise
+
+        async def give_up() -> None:
+            await engine.close()
+            engine_metrics.restore(told)
 
         def take_over() -> None:
             self.current = engine
 
-        return Beside(engine, engine.model(), take_over)
+        try:
+            return Beside(engine, engine.model(), take_over, give_up)
+        except (MarkerError, EngineUnavailable) as error:
+            await give_up()
+            raise CannotStart(f"{folder.name} cannot be served: {error}") from error
 
-    async def _start(self, settings: Settings) -> VllmEngine:
+    async def _supervised(self, settings: Settings) -> Supervised:
         """Raises CannotStart, also where the server stops meanwhile."""
-        starting = asyncio.create_task(VllmEngine.start(settings))
+        starting = asyncio.create_task(self._start(settings))
         self._starting.add(starting)
         try:
-            return await asyncio.shield(starting)
+            engine = Supervised(await starting, settings, self._start)
         except asyncio.CancelledError:
             if not self._stopping:
-                starting.cancel()
                 raise
             raise CannotStart("the server stops") from None
         finally:
             self._starting.discard(starting)
+        self._all = [each for each in self._all if each.condition != "stopped"] + [engine]
+        return engine
+
+    async def _start(self, settings: Settings) -> VllmEngine:
+        async with self._starts:
+            return await self._start_engine(settings)
 
     def drain(self) -> None:
         for each in self._all:
@@ -116,8 +147,9 @@ class Fleet:
 @asynccontextmanager
 async def fleet(settings: Settings) -> AsyncIterator[Fleet]:
     """With one engine at first. Raises CannotStart."""
-    engines = Fleet(Supervised(await VllmEngine.start(settings), settings))
+    engines = Fleet()
     try:
+        await engines.begin(settings)
         yield engines
     finally:
         await engines.close()

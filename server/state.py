@@ -95,6 +95,7 @@ class State:
                 raise CannotStart(f"--aliases: {name}: {error}") from error
 
     async def close(self) -> None:
+        self.adapters.close()
         await self.maths.close()
         await self.http.aclose()
         if self.tracing:

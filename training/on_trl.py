@@ -162,6 +162,7 @@ def publish(trainer: Any, lora: Lora | None, tokenizer: Any, folder: Path) -> No
         model = trainer.accelerator.unwrap_model(trainer.model)
         if lora is not None:
             model.load_state_dict(weights)
+            shutil.rmtree(folder / "adapter", ignore_errors=True)  # of a run that ended right here
             with aside(folder / "adapter") as unfinished:
                 model.save_pretrained(unfinished, selected_adapters=["default"])
         with aside(folder / "model") as unfinished:

@@ -3,10 +3,14 @@
 import asyncio
 import itertools
 import logging
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from server.checkpoints.adapter_preflight import check_adapter
-from server.checkpoints.loader import Checkpoints
+from server.checkpoints.loader import Checkpoints, unreadable
 from server.config import Settings
 from server.engine.adapters import FIRST, Adapter
 from server.engine.model import Model
@@ -19,11 +23,15 @@ log = logging.getLogger(__name__)
 
 
 class Adapters:
+    """They are copied out of the registry: an engine reads one again whenever it has forgotten it,
+    and would end where the folder is gone."""
+
     def __init__(self, checkpoints: Checkpoints, models: Models, settings: Settings) -> None:
         self._checkpoints, self._models = checkpoints, models
         self._most, self._rank = settings.max_adapters, settings.max_adapter_rank
         self._numbers = itertools.count(FIRST)
         self._ending: dict[Adapter, asyncio.Task[None]] = {}
+        self._scratch = TemporaryDirectory(prefix="bide-")
 
     @property
     def held(self) -> list[Adapter]:
@@ -48,14 +56,20 @@ class Adapters:
                 raise CheckpointRefused(
                     f"{len(self.held)} adapters are loaded, and --max-adapters is {self._most}"
                 )
-            adapter = Adapter(found.name, found.id, next(self._numbers), found.folder)
+            number = next(self._numbers)
+            folder = Path(self._scratch.name) / str(number)
+            adapter = Adapter(found.name, found.id, number, folder)
             try:
                 fit = await self._checkpoints.fit()
-                await asyncio.to_thread(check_adapter, found, fit, self._rank)
+                await asyncio.to_thread(shutil.copytree, found.folder, folder)
+                own = replace(found, folder=folder)
+                await asyncio.to_thread(check_adapter, own, fit, self._rank)
                 await engine.add(adapter)
-            except (RegistryError, SwapFailed) as error:
-                log.warning("the adapter %s was not loaded: %s", found, error)
-                raise CheckpointRefused(str(error)) from error
+            except (OSError, RegistryError, SwapFailed) as error:
+                shutil.rmtree(folder, ignore_errors=True)
+                why = unreadable(found, error) if isinstance(error, OSError) else str(error)
+                log.warning("the adapter %s was not loaded: %s", found, why)
+                raise CheckpointRefused(why) from error
             log.info("the adapter %s is served", found)
             return self._models.add(adapter)
 
@@ -85,4 +99,8 @@ class Adapters:
                 await engine.remove(adapter)
         finally:
             del self._ending[adapter]
+            shutil.rmtree(adapter.folder, ignore_errors=True)
         log.info("the adapter %s is gone", adapter)
+
+    def close(self) -> None:
+        self._scratch.cleanup()

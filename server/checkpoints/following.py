@@ -37,8 +37,9 @@ class Follower:
             return True
         try:
             await self._checkpoints.load(found.name, found.id, "drain")
-        except CheckpointRefused:
-            return True  # the loader has logged why
+        except CheckpointRefused as error:
+            # The loader has logged why. What could not be read, or waited for, may be later.
+            return not isinstance(error.__cause__, OSError)
         except EngineUnavailable:
             return False
         return True
@@ -60,7 +61,10 @@ async def following(
 
     async def look() -> None:
         while True:
-            await follower.look()
+            try:
+                await follower.look()
+            except Exception:
+                log.exception("%s could not be followed this time", followed)
             await sleep(every)
 
     looking = asyncio.create_task(look())

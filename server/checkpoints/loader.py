@@ -139,6 +139,8 @@ class Checkpoints:
             return self.registry.resolve(name, version)
         except RegistryError as error:
             raise CheckpointRefused(str(error), "version") from error
+        except OSError as error:
+            raise CheckpointRefused(unreadable(name, error), "version") from error
 
     @asynccontextmanager
     async def still(self) -> AsyncGenerator[Swapping, None]:
@@ -174,8 +176,8 @@ class Checkpoints:
                 swapping = await self._beside(found)
             else:
                 swapping = await self._in_place(found, mode)
-        except (CannotStart, RegistryError, SwapFailed, TimeoutError) as error:
-            why = str(error) or f"requests were still running after {self._drain_seconds:g} s"
+        except (CannotStart, OSError, RegistryError, SwapFailed) as error:
+            why = self._why(found, error)
             spent = time.perf_counter() - clock
             self.history.append(Swap(str(found), mode, began, spent, 0.0, why, engine))
             log.warning("%s was not loaded: %s", found, why)
@@ -192,6 +194,11 @@ class Checkpoints:
         self.history.append(done)
         log.info("%s is served: %.3f s, %.3f s of them swapping", found, done.seconds, swapping)
         return done
+
+    def _why(self, found: Version, error: Exception) -> str:
+        if isinstance(error, TimeoutError):
+            return f"requests were still running after {self._drain_seconds:g} s"
+        return unreadable(found, error) if isinstance(error, OSError) else str(error)
 
     async def _in_place(self, found: Version, mode: Mode) -> float:
         """Seconds in which the engine did nothing else."""
@@ -243,19 +250,22 @@ class Checkpoints:
             loaded = ", ".join(map(str, self._models.adapters))
             raise SwapFailed(f"adapters are loaded ({loaded}), and would not fit another engine")
         self.state = "checking"
-        await asyncio.to_thread(check_alone, found)
+        fit = await asyncio.to_thread(check_alone, found)
         self.state = "starting"
         beside = await self._engines.beside(found.folder)
         try:
             self.state = "proving"
             await beside.engine.prove()
+        except EngineUnavailable as error:
+            await beside.give_up()
+            raise SwapFailed(f"{found}: its engine ended before it could serve") from error
         except BaseException:
-            await beside.engine.close()
+            await beside.give_up()
             raise
         beside.model.weights.become(str(found))
         old, left = self._engines.current, self._models.served
         beside.take_over()
-        self._models.served, self._fit = beside.model, None
+        self._models.served, self._fit = beside.model, fit
         self.kept(self._end(old, left.uses))
         return 0.0
 
@@ -264,6 +274,12 @@ class Checkpoints:
             await each.none()
         await engine.close()
         log.info("the engine before has answered its last request, and ended")
+
+
+def unreadable(what: object, error: OSError) -> str:
+    """Without the path: that is the operator's to know, and in the log."""
+    log.error("%s cannot be read: %s", what, error)
+    return f"{what} cannot be read: {error.strerror}"
 
 
 def _published(folder: Path, registry: Registry | None) -> Version | None:

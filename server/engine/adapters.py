@@ -1,7 +1,8 @@
 """LoRA adapters: small changes to a model's weights, many of which one engine applies at once.
 
-An engine knows an adapter by its number and reads it from its folder. Another version of one has
-another number, so that no cache of the one is taken for the other's.
+An engine knows an adapter by its number and name, and reads it from its folder: also again,
+whenever it has forgotten it. Another version of one has another number, so that no cache of the one
+is taken for the other's.
 """
 
 import json

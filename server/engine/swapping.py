@@ -1,6 +1,6 @@
 """What engines must let be done for other weights, or another engine, to serve while it runs."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -43,11 +43,13 @@ class Swapping(Adapting, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """An engine that runs beside the one that serves. take_over: it is that one from now on."""
+    """An engine that runs beside the one that serves. take_over: it is that one from now on;
+    give_up: it ends, and nothing is left of it."""
 
     engine: Swapping
     model: Model
     take_over: Callable[[], None]
+    give_up: Callable[[], Awaitable[None]]
 
 
 class Engines(Protocol):

@@ -391,7 +391,9 @@ class AdaptedEngine:
 
 
 def _lora(adapter: Adapter) -> LoRARequest:
-    return LoRARequest(str(adapter), adapter.number, str(adapter.folder))
+    # vLLM takes requests of one name for one adapter, whatever their numbers.
+    name = f"{adapter}#{adapter.number}"
+    return LoRARequest(name, adapter.number, str(adapter.folder.resolve()))
 
 
 def _started(settings: Settings) -> AsyncLLM:

@@ -7,13 +7,13 @@ from pydantic import Field
 
 from server import openapi
 from server.auth import ADMIN
+from server.config import Share
 from server.errors import UnknownModel
 from server.schema.thinking import Strict
 from server.state import State
 
 router = APIRouter(prefix="/v1/aliases", dependencies=[ADMIN])
 
-Share = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Name = Annotated[str, Path(max_length=100)]
 
 

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from clients.users import Broken, Crowd, Told, asked, crowd, lines, told
+from clients.wire import BideError
 from tests.clients.fake_server import answering, response, stream
 
 
@@ -63,6 +64,16 @@ async def test_a_crowd_asks_until_it_is_left_and_is_answered_first() -> None:
             await asyncio.sleep(0.001)
     assert {each.text for each in found.replies} == {"a", "b"}
     assert len(fake.asked) == len(found.replies) + len(found.failures)
+
+
+async def test_what_goes_wrong_beside_the_crowd_is_told_as_it_is() -> None:
+    async with (
+        answering(lambda *_: spoken(("a", "m/v1")), pause=0.001) as fake,
+        httpx.AsyncClient(base_url=fake.url) as http,
+    ):
+        with pytest.raises(BideError, match="no such version"):
+            async with crowd(http, "m", ["a"], 2):
+                raise BideError("no such version")
 
 
 async def test_the_command_asks_for_a_while() -> None:

@@ -227,7 +227,7 @@ def test_another_shape_is_served_by_an_engine_beside(swapped: Swapped, tmp_path:
                 asking: asyncio.Task[httpx.Response] | None = None
                 async for line in loading.aiter_lines():
                     steps.append(line)
-                    if "proving" in line:
+                    if "starting" in line:
                         asking = asyncio.create_task(client.post("/v1/chat/completions", json=long))
             assert asking is not None
             after = (await client.post("/v1/chat/completions", json=QUESTION)).json()
@@ -239,6 +239,7 @@ def test_another_shape_is_served_by_an_engine_beside(swapped: Swapped, tmp_path:
     assert told[:-1] == [{"state": each} for each in states]
     assert (told[-1]["version"], told[-1]["engine"]) == ("shallow/v1", "new")
     assert long["choices"][0]["thinking"]["tokens"] >= 600
+    assert long["system_fingerprint"] == "mini/v1"
     assert after["system_fingerprint"] == "shallow/v1"
     assert after["model"] == long["model"] == "mini"
     assert psutil.wait_procs(engine, timeout=30)[1] == []

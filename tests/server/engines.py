@@ -29,4 +29,4 @@ class ScriptedEngines:
         def take_over() -> None:
             self.current = other
 
-        return Beside(other, self._make(other), take_over)
+        return Beside(other, self._make(other), take_over, other.close)

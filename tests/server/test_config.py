@@ -1,12 +1,15 @@
 """Flags, environment and defaults, and what is refused."""
 
+import re
 import resource
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 
 from server.__main__ import OTHER_FILES, allow_files, main
+from server.command_line import settings_from
 from server.config import Settings
 from server.engine.preflight import CannotStart
 
@@ -127,3 +130,25 @@ def test_files_are_allowed_for_all_connections() -> None:
             allow_files(10**9)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--follow", "mine"], "--follow: should be NAME@TAG"),
+        (["--follow", "mine@stable"], "--follow needs a --registry"),
+        (["--max-adapters", "1", "--adapters", "a"], "--adapters needs a --registry"),
+        (["--adapters", "a"], "1 are more than --max-adapters 0"),
+        (["--aliases", '{"a": {}}'], "--aliases: a: Dictionary should have at least 1 item"),
+        (["--aliases", '{"a": {"m": 0}}'], "--aliases: a: m: Input should be greater than 0"),
+    ],
+)
+def test_settings_of_a_registry(arguments: list[str], says: str) -> None:
+    with pytest.raises(SettingsError, match=re.escape(says)):
+        settings_from(arguments)
+
+
+def test_a_version_of_a_registry_is_named_by_its_checkpoint() -> None:
+    assert Settings(model="/registry/mine/v12").name == "mine"
+    assert Settings(model="/models/mine-v12").name == "mine-v12"
+    assert Settings(model="/registry/mine/v12", served_name="it").name == "it"

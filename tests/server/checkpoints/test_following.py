@@ -50,6 +50,18 @@ async def test_a_version_that_was_refused_is_not_tried_again(registry: Registry)
     assert made.checkpoints.served == "mini/v1"
 
 
+async def test_what_only_took_too_long_is_tried_again(registry: Registry) -> None:
+    made = Opened(registry, drain_seconds=0.01)
+    registry.tag("mini", "stable", "v2")
+    follower = Follower(made.checkpoints, "mini", "stable")
+    await made.gate.enter()
+    await follower.look()
+    assert made.checkpoints.served == "mini/v1"
+    made.gate.leave()
+    await follower.look()
+    assert made.checkpoints.served == "mini/v2"
+
+
 async def test_an_engine_that_had_stopped_is_asked_again(registry: Registry) -> None:
     made = Opened(registry)
     made.engine.unreadable |= {"v1": 1, "v2": 1}

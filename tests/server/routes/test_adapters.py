@@ -1,6 +1,7 @@
 """`/v1/adapters` and `/v1/aliases`, and requests for what they name."""
 
 import asyncio
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,32 @@ async def test_a_request_in_flight_keeps_its_adapter(registry: Registry) -> None
         while (await server.http.get("/v1/checkpoints")).json()["adapters"]:
             await asyncio.sleep(0.001)
     assert engine.swaps == ["add polite/v2", "remove polite/v2"]
+
+
+async def test_an_adapter_is_kept_when_the_registry_drops_it(
+    registry: Registry, tmp_path: Path
+) -> None:
+    engine = saying()
+    async with served(engine, **settings(registry)) as server:
+        await post(server, "/v1/adapters/load", name="polite")
+        (held,) = server.state.adapters.held
+        assert not held.folder.is_relative_to(registry.root)
+        shutil.rmtree(registry.root / "polite")
+        assert (held.folder / "adapter_model.safetensors").is_file()
+        await post(server, "/v1/adapters/unload", name="polite")
+        while server.state.adapters.held:
+            await asyncio.sleep(0.001)
+        assert not held.folder.exists()
+
+
+async def test_what_cannot_be_read_is_refused(registry: Registry) -> None:
+    async with served(saying(), **settings(registry)) as server:
+        weights = registry.resolve("polite", "v1").folder / "adapter_model.safetensors"
+        weights.unlink()
+        weights.symlink_to("nowhere")
+        refused = await post(server, "/v1/adapters/load", name="polite", version="v1")
+    assert refused.status_code == 409
+    assert str(registry.root) not in refused.text
 
 
 async def test_what_cannot_be_loaded(registry: Registry) -> None:
