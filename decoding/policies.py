@@ -10,6 +10,7 @@ from decoding.engine import Codec, Policy
 from decoding.limits import BudgetConfig, BudgetError, answer_share
 from decoding.markers import Markers
 from decoding.scoring import Scoring
+from decoding.self_rag import SelfRag, SelfRagConfig
 from decoding.vote import Vote, VoteConfig, VoteError
 
 __all__ = [
@@ -17,6 +18,8 @@ __all__ = [
     "BudgetConfig",
     "BudgetError",
     "Disabled",
+    "SelfRag",
+    "SelfRagConfig",
     "ThinkingConfig",
     "Vote",
     "VoteConfig",

@@ -114,7 +114,7 @@ class Chunk:
     `logprobs`, if asked for, are one a token. So are `prompt_logprobs`, which come with a call's
     first chunk, but for the prompt's first token, which follows nothing.
     `told`, if asked for, are one a generated token, the one that stopped the call among them: of
-    each of `told_ids`, and of the drawn one.
+    each of `told_ids`, and of the drawn one; an engine may leave out what is most unlikely.
     """
 
     token_ids: tuple[int, ...]

@@ -22,7 +22,7 @@ from server.headers import note
 from server.outcome import Events
 from server.schema.chat import ChatRequest
 from server.schema.controls import ControlFields
-from server.schema.messages import for_template, images_of
+from server.schema.messages import for_template, images_of, last_question
 from server.schema.response_format import Binding
 from server.schema.thinking import longest_thought
 from server.schema.tools import Forced
@@ -117,6 +117,10 @@ def _resolved(
     thinking, reduced_from = reduced(state, model, thinking, control, sampling.max_tokens)
     policy = model.policy(thinking, sampling.max_tokens, control)
     policy = state.programs.admitted(policy, ticket)
+    if body.self_rag is not None:
+        question = last_question(body.messages)
+        searched = model.self_rag(body.self_rag.config(), body.self_rag.retriever(), question)
+        policy = state.programs.admitted(searched, ticket)
     if read_calls is not None:
         parallel = body.parallel_tool_calls is not False
         policy = ToolCalling(policy, read_calls, parallel=parallel)

@@ -197,6 +197,7 @@ class ScriptedEngine:
         chunk: Chunk | None = None
         try:
             for chunk in self._told(self._chunks(self._scored(call)), sampling.logprobs):
+                chunk = self._critical(chunk, sampling.told_ids)
                 await asyncio.sleep(0)
                 if stalls and chunk.finish is not None:
                     await asyncio.Event().wait()
@@ -247,6 +248,16 @@ class ScriptedEngine:
             other = [Likely(0, "?", b"?", float(-n)) for n in range(2, top + 1)]
             logprobs = tuple(TokenLogprob(each, (each, *other)[:top]) for each in likely)
             yield replace(chunk, logprobs=logprobs)
+
+    def _critical(self, chunk: Chunk, told_ids: Sequence[int]) -> Chunk:
+        """With those of chosen tokens: -1 for the one that is drawn, -9 for the others."""
+        if not told_ids:
+            return chunk
+        last = () if chunk.stop_token is None else (chunk.stop_token,)
+        rest = dict.fromkeys(told_ids, -9.0)
+        return replace(
+            chunk, told=tuple(rest | {token: -1.0} for token in (*chunk.token_ids, *last))
+        )
 
     def _chunks(self, whole: Chunk) -> Iterator[Chunk]:
         tokens, text = whole.token_ids, whole.text

@@ -6,11 +6,20 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from decoding import reflection
 from decoding.controls import Control, instruction
 from decoding.engine import Codec, Engine, Policy
 from decoding.hermes import grammar_of_calls
 from decoding.markers import PROFILES, Markers, Profile, custom, detect, resolve
-from decoding.policies import BudgetError, ThinkingConfig, build, plain
+from decoding.passages import Retriever
+from decoding.policies import (
+    BudgetError,
+    SelfRag,
+    SelfRagConfig,
+    ThinkingConfig,
+    build,
+    plain,
+)
 from decoding.tool_calls import ToolReader
 from decoding.types import Grammar
 from server.config import NO_CAP, Settings
@@ -58,6 +67,7 @@ class Model:
         self.markers: Markers | None = (
             None if profile is None else resolve(profile, self.codec, turn_ends)
         )
+        self.reflection = reflection.resolve(self.codec)
         self._renderer = PromptRenderer(tokenizer, self.codec, self.markers)
         self.settings = settings if self.markers else unbounded(settings)
         self.weights = Weights(self.name)
@@ -212,6 +222,30 @@ class Model:
     def continuation(self, *, scores: bool) -> Policy:
         """Of a raw prompt, about whose thinking nothing is to be done."""
         return plain(self._turn_ends, scores=scores)
+
+    def self_rag(self, config: SelfRagConfig, retriever: Retriever, question: str) -> Policy:
+        """Raises InvalidRequest for a model that was not taught to criticise what it writes."""
+        if self.reflection is None:
+            message = "this model has no reflection tokens"
+            raise InvalidRequest(f"self_rag: {message}", "self_rag")
+        return SelfRag(
+            config,
+            self.reflection,
+            self.codec,
+            self._turn_ends,
+            retriever,
+            question,
+            self.max_model_len,
+            self._controls,
+        )
+
+    @property
+    def _controls(self) -> tuple[str, ...]:
+        """Texts that are more than text to this model."""
+        found = {*self._tokenizer.get_added_vocab(), *self._tokenizer.all_special_tokens}
+        if self.markers is not None:
+            found |= {self.markers.profile.start, self.markers.profile.end}
+        return tuple(sorted(each for each in found if len(each) > 1))
 
     def policy(
         self, thinking: ThinkingConfig, max_tokens: int, control: Control | None = None

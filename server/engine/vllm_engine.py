@@ -58,6 +58,11 @@ IMPOSSIBLE = -100.0
 LEAST_LOGPROB = -9999.0
 """What is told of such a token: JSON has no infinity, and OpenAI says it so."""
 
+LIKELIEST = 64
+"""Tokens that are told of where those that are chosen cannot be: vLLM's runner for CPUs tells all
+calls of a step the chosen ones of each other, in the place of what they asked for. One that is not
+among so many has a probability that counts for nothing."""
+
 CPU_BLOCK = 32
 """Tokens a KV block. A continuation computes its last, partial block again: vLLM's own default on
 CPU, 128, would be most of a short thought."""
@@ -79,6 +84,7 @@ class VllmEngine:
         self.llm = llm
         self.sees: bool = llm.model_config.is_multimodal_model
         self._images = Opener(image_domains)
+        self._tells_chosen = not current_platform.is_cpu()
         self._scratch = TemporaryDirectory(prefix="bide-")
         self._otherwise = self._without_adapter()
         self._processes = processes
@@ -303,6 +309,7 @@ class VllmEngine:
             ),
             output.stop_reason if isinstance(output.stop_reason, str) else None,
             self._score(result, sampling.prompt_logprobs),
+            _told(found, output.token_ids, sampling.told_ids),
         )
 
     def _score(self, result: Any, told: int | None) -> tuple[TokenLogprob, ...]:
@@ -344,12 +351,20 @@ class VllmEngine:
             # A marker must not vanish from the text where it is not one: see Budget.
             skip_special_tokens=False,
             spaces_between_special_tokens=False,
-            logprobs=_positions(sampling),
+            logprobs=self._positions(sampling),
+            logprob_token_ids=list(sampling.told_ids) if self._tells_chosen else None,
             prompt_logprobs=sampling.prompt_logprobs,
             structured_outputs=grammar.params(sampling.grammar) if sampling.grammar else None,
             output_kind=RequestOutputKind.DELTA,
             stream_interval=sampling.chunk_tokens,
         )
+
+    def _positions(self, sampling: Sampling) -> int | None:
+        """Of how many tokens vLLM is to tell the log-probabilities, beside the sampled one's."""
+        told = LIKELIEST if sampling.told_ids and not self._tells_chosen else 0
+        if sampling.logprobs is None:
+            return max(sampling.top_logprobs, told) or None
+        return max(sampling.logprobs, sampling.top_logprobs, told)
 
 
 class Seeing:
@@ -449,6 +464,7 @@ def engine_args(settings: Settings) -> AsyncEngineArgs:
         # A checkpoint may bring sampling defaults; a request's fields are to be the whole truth.
         "generation_config": "vllm",
         "structured_outputs_config": grammar.config(),
+        "max_logprobs": LIKELIEST,
         "limit_mm_per_prompt": {"image": settings.max_images, "video": 0, "audio": 0},
         **_lora_args(settings),
     }
@@ -515,11 +531,16 @@ def _end_tokens(llm: AsyncLLM) -> set[int]:
     return ends if own is None else ends | {own}
 
 
-def _positions(sampling: Sampling) -> int | None:
-    """Of how many tokens vLLM is to tell the log-probabilities, beside that of the sampled one."""
-    if sampling.logprobs is None:
-        return sampling.top_logprobs or None
-    return max(sampling.logprobs, sampling.top_logprobs)
+def _told(
+    found: Sequence[Mapping[int, Any]], drawn: Sequence[int], wanted: tuple[int, ...]
+) -> tuple[Mapping[int, float], ...]:
+    """Of each position, and of the token that was drawn there."""
+    if not wanted:
+        return ()
+    return tuple(
+        {each: at[each].logprob for each in (*wanted, token) if each in at}
+        for token, at in zip(drawn, found, strict=False)
+    )
 
 
 def _confidence(found: Mapping[int, Any], top: int) -> float:

@@ -32,6 +32,7 @@ async def create(body: ChatRequest, request: Request, ticket: Entered) -> Respon
         reduced_from=asked.reduced_from,
         fingerprint=asked.model.witness(),
         token_ids=asked.prompts[0] if body.return_token_ids else None,
+        tree=body.self_rag is not None and body.self_rag.tree,
     )
     events = asked.events(state)
     if body.stream:

@@ -10,6 +10,7 @@ from server.errors import InvalidRequest
 from server.schema.messages import Message
 from server.schema.response_format import Binding, ResponseFormat, StructuredOutputs
 from server.schema.sampling import WHOLE_REPLY_CHUNK, SamplingFields, Stop, stop_texts
+from server.schema.self_rag import SelfRagFields
 from server.schema.thinking import Strict, ThinkingAliases
 from server.schema.tools import Forced, ToolFields
 from server.schema.vote import VoteFields
@@ -31,6 +32,7 @@ class ChatRequest(ThinkingAliases, SamplingFields, ToolFields):
     stream_options: StreamOptions | None = None
     n: int = Field(1, ge=1, le=128)
     vote: VoteFields | None = None
+    self_rag: SelfRagFields | None = None
     max_tokens: int | None = Field(None, ge=1, examples=[400])
     max_completion_tokens: int | None = Field(None, ge=1, examples=[400])
     stop: Stop = None
@@ -69,6 +71,29 @@ class ChatRequest(ThinkingAliases, SamplingFields, ToolFields):
     def in_pieces(self) -> bool:
         """Whether somebody watches the answer come."""
         return self.stream and self.vote is None
+
+    @property
+    def thinks(self) -> bool:
+        """Raises InvalidRequest where fields disagree on it."""
+        if self.self_rag is None:
+            return super().thinks
+        self._refuse_beside_self_rag()
+        return False
+
+    def _refuse_beside_self_rag(self) -> None:
+        """What has no meaning for an answer that is searched for."""
+        others = {
+            "thinking": self.speak and super().thinks,
+            "vote": self.vote,
+            "tools": self.offered,
+            "response_format": self.response_format and self.response_format.binding(),
+            "structured_outputs": self.structured_outputs,
+            "logprobs": self.logprobs,
+            "stop": self.stop,
+        }
+        for field, given in others.items():
+            if given:
+                raise InvalidRequest(f"{field}: cannot be together with self_rag", field)
 
     @property
     def completion_limit(self) -> int | None:

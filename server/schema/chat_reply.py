@@ -20,6 +20,7 @@ from server.outcome import Outcome
 from server.schema.controls import ControlFields
 from server.schema.details import thinking_object, usage_object, vote_object
 from server.schema.logprobs import logprobs_object
+from server.schema.self_rag import evidence_object
 
 
 class ChatReply:
@@ -36,13 +37,15 @@ class ChatReply:
         reduced_from: int | None = None,
         fingerprint: Callable[[], str] | None = None,
         token_ids: Sequence[int] | None = None,
+        tree: bool = False,
     ) -> None:
         """fingerprint: names the weights that have written, so far. token_ids: of the prompt,
-        where those of prompt and completions are to be told."""
+        where those of prompt and completions are to be told. tree: whether all that was tried for
+        an answer is."""
         self._made = {"id": f"chatcmpl-{number}", "created": int(time.time()), "model": model}
         self._fingerprint, self._token_ids = fingerprint, token_ids
         self._exclude, self._logprobs = exclude_reasoning, logprobs
-        self._control, self._reduced_from = control, reduced_from
+        self._control, self._reduced_from, self._tree = control, reduced_from, tree
 
     @property
     def _frame(self) -> dict[str, Any]:
@@ -82,6 +85,8 @@ class ChatReply:
         details: dict[str, Any] = {"thinking": self._thinking(final)}
         if final.vote is not None:
             details["vote"] = vote_object(final.vote)
+        if final.evidence is not None:
+            details["self_rag"] = evidence_object(final.evidence, tree=self._tree)
         return self._chunk(index, {}, finish_reason=final.finish, **details)
 
     def ballot(self, ballot: Ballot) -> dict[str, Any]:
@@ -121,6 +126,8 @@ class ChatReply:
         }
         if final.vote is not None:
             choice["vote"] = vote_object(final.vote)
+        if final.evidence is not None:
+            choice["self_rag"] = evidence_object(final.evidence, tree=self._tree)
         if self._token_ids is not None:
             choice["token_ids"] = list(final.token_ids)
         return choice

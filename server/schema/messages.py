@@ -171,6 +171,17 @@ def for_template(messages: Sequence[Message]) -> list[dict[str, Any]]:
     return [message.for_template(f"messages[{i}]") for i, message in enumerate(messages)]
 
 
+def last_question(messages: Sequence[Message]) -> str:
+    """The text of what the user said last. Raises InvalidRequest where they said nothing."""
+    for message in reversed(messages):
+        if message.role == "user":
+            content = message.content or ""
+            parts = [content] if isinstance(content, str) else content
+            texts = [each if isinstance(each, str) else getattr(each, "text", "") for each in parts]
+            return " ".join(filter(None, texts))
+    raise InvalidRequest("messages: should have one of role 'user'", "messages")
+
+
 def images_of(messages: Sequence[Message]) -> list[Image]:
     """In the order in which a template shows them."""
     return [each for i, message in enumerate(messages) for each in message.images(f"messages[{i}]")]

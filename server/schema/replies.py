@@ -55,6 +55,37 @@ class Vote(TypedDict):
 
 
 @closed
+class Citation(TypedDict):
+    start: int
+    end: int
+    number: int
+    document_id: str
+    relevance: float | None
+    support: float | None
+
+
+@closed
+class Trial(TypedDict):
+    parent: int | None
+    document_id: str | None
+    text: str
+    score: float
+    relevance: float | None
+    support: float | None
+    utility: float | None
+    chosen: bool
+
+
+@closed
+class SelfRag(TypedDict):
+    citations: list[Citation]
+    utility: float | None
+    retrievals: int
+    passages: int
+    tree: NotRequired[list[Trial]]
+
+
+@closed
 class TokenDetails(TypedDict):
     reasoning_tokens: int
     injected_tokens: int
@@ -118,6 +149,7 @@ class ChatChoice(TypedDict):
     logprobs: Logprobs | None
     thinking: Thinking | None
     vote: NotRequired[Vote]
+    self_rag: NotRequired[SelfRag]
     token_ids: NotRequired[list[int]]
 
 

@@ -62,6 +62,7 @@ def application(
     condition: Condition = "ready",
     tracing: Any = None,
     beside: ScriptedEngine | None = None,
+    tokenizer: Any = None,
     **settings: Any,
 ) -> tuple[FastAPI, State]:
     """Not started yet: its lifespan is the caller's. beside: an engine that can be started."""
@@ -69,7 +70,7 @@ def application(
     family = small_family()
 
     def model(of: ScriptedEngine) -> Model:
-        return Model(of, small_tokenizer(), family.turn_ends, CONTEXT, chosen)
+        return Model(of, tokenizer or small_tokenizer(), family.turn_ends, CONTEXT, chosen)
 
     engines = ScriptedEngines(engine, beside, model)
     state = State.build(chosen, model(engine), engines, lambda: condition, tracing)
@@ -89,9 +90,10 @@ async def served(
     condition: Condition = "ready",
     tracing: Any = None,
     beside: ScriptedEngine | None = None,
+    tokenizer: Any = None,
     **settings: Any,
 ) -> AsyncIterator[Served]:
-    app, state = application(engine, condition, tracing, beside, **settings)
+    app, state = application(engine, condition, tracing, beside, tokenizer, **settings)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with (
         app.router.lifespan_context(app),
