@@ -1,5 +1,6 @@
 """A model of a recipe's shape, in an architecture that transformers and vLLM both know."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -19,6 +20,17 @@ def new_model(shape: ModelShape, tokenizer: Any, seed: int) -> Any:
         pad_token_id=tokenizer.pad_token_id,
     )
     return AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+
+
+def teach(tokenizer: Any, model: Any, tokens: Sequence[str]) -> None:
+    """Add tokens that it does not have yet: each begins as the mean of those that are there."""
+    known = len(tokenizer)
+    if not tokenizer.add_tokens([each for each in tokens if each not in tokenizer.get_vocab()]):
+        return
+    model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
+    with torch.no_grad():
+        for embedding in (model.get_input_embeddings(), model.get_output_embeddings()):
+            embedding.weight[known:] = embedding.weight[:known].mean(dim=0)
 
 
 def config_of(shape: ModelShape, vocabulary: int = 0, **tokens: int | None) -> Any:

@@ -17,9 +17,10 @@ from training import pretrain, sft
 from training.checks import check_rows
 from training.config import Recipe
 from training.data.documents import Document
+from training.data.lookups import REFLECTION_TOKENS
 from training.hub import HUB, fetched
 from training.loop import run_stage
-from training.model import attention, new_model
+from training.model import attention, new_model, teach
 from training.processes import joined
 from training.rl import train as rl
 from training.stages import AnyStage, ConversationStage, PreferenceStage, RlStage, Stage, TextStage
@@ -57,6 +58,8 @@ def run(
             _sweep(home)
         else:
             model, words = _open(recipe, previous, tokenizer)
+            if isinstance(stage, Stage) and (stage.mix.lookups or stage.mix.self_contained):
+                teach(words, model, REFLECTION_TOKENS)
             torch.compiler.reset()
             say(_run(recipe, stage, home, model, words, previous))
         if stage.kind != "reward-model":  # it judges what the next stage trains

@@ -79,6 +79,12 @@ def encode(
     return Document(encoded.ids, encoded.labels, shortened)
 
 
+def whole(pieces: list[Piece], tokenizer: Tokenizer, longest: int) -> Document:
+    """Ids and labels, cut where they are more than `longest` tokens."""
+    found = _encode_all(pieces, tokenizer)
+    return Document(found.ids[:longest], found.labels[:longest], len(found.ids) > longest)
+
+
 def encode_cut(
     pieces: list[Piece], gold: str, rng: random.Random, tokenizer: Tokenizer, longest: int
 ) -> Document:

@@ -8,8 +8,18 @@ from tokenizers import Tokenizer
 
 from training.config import Recipe
 from training.data.control import Unit, conditioned
-from training.data.documents import Document, chat, encode, encode_cut, plain, without_thinking
+from training.data.documents import (
+    Document,
+    chat,
+    encode,
+    encode_cut,
+    plain,
+    whole,
+    without_thinking,
+)
+from training.data.lookups import looked_up, not_looked_up
 from training.stages import Stage
+from training.world import lookups
 from training.world.families import draw
 from training.world.problem import Problem
 from training.world.trace import Habits
@@ -25,8 +35,14 @@ def documents(
 
     def read(number: int) -> Document:
         rng = random.Random(f"{recipe.run.seed}:{stage.name}:{number}")
-        problem = draw(rng, "train", mix=families, tilt=mix.hard)
         kind = rng.random()
+        if kind < mix.lookups:
+            return whole(looked_up(lookups.draw(rng, "train"), rng), tokenizer, longest)
+        kind -= mix.lookups
+        problem = draw(rng, "train", mix=families, tilt=mix.hard)
+        if kind < mix.self_contained:
+            return whole(not_looked_up(problem), tokenizer, longest)
+        kind -= mix.self_contained
         if kind < mix.plain:
             return encode(plain(problem, rng, habits), tokenizer, longest)
         kind -= mix.plain
