@@ -31,7 +31,7 @@ class Adapters:
         self._most, self._rank = settings.max_adapters, settings.max_adapter_rank
         self._numbers = itertools.count(FIRST)
         self._ending: dict[Adapter, asyncio.Task[None]] = {}
-        self._scratch = TemporaryDirectory(prefix="bide-")
+        self._scratch: TemporaryDirectory[str] | None = None
 
     @property
     def held(self) -> list[Adapter]:
@@ -57,7 +57,7 @@ class Adapters:
                     f"{len(self.held)} adapters are loaded, and --max-adapters is {self._most}"
                 )
             number = next(self._numbers)
-            folder = Path(self._scratch.name) / str(number)
+            folder = self._own / str(number)
             adapter = Adapter(found.name, found.id, number, folder)
             try:
                 fit = await self._checkpoints.fit()
@@ -102,5 +102,13 @@ class Adapters:
             shutil.rmtree(adapter.folder, ignore_errors=True)
         log.info("the adapter %s is gone", adapter)
 
+    @property
+    def _own(self) -> Path:
+        """A folder of this server's own, for as long as it runs."""
+        if self._scratch is None:
+            self._scratch = TemporaryDirectory(prefix="bide-")
+        return Path(self._scratch.name)
+
     def close(self) -> None:
-        self._scratch.cleanup()
+        if self._scratch is not None:
+            self._scratch.cleanup()

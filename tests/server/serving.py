@@ -77,9 +77,11 @@ def application(
 
     @asynccontextmanager
     async def serving() -> AsyncGenerator[State, None]:
-        await state.begin()
-        yield state
-        await state.close()
+        try:
+            await state.begin()
+            yield state
+        finally:
+            await state.close()
 
     return create_app(chosen, serving), state
 
