@@ -8,10 +8,10 @@ segment.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 from decoding.citing import Citing
 from decoding.critique import Probabilities, Weights, wants_retrieval
@@ -22,6 +22,7 @@ from decoding.seeds import derived
 from decoding.segments import Drawing, Segment
 from decoding.types import Delta, Event, Evidence, Final, Finish, Sampling, Trial, Usage
 
+Result = TypeVar("Result")
 Mode = Literal["adaptive", "always", "never"]
 
 
@@ -136,28 +137,27 @@ class Search:
 
     async def _grown(self, live: Sequence[Hypothesis]) -> list[Hypothesis]:
         """Each hypothesis by each of its next segments, all of which are written at once."""
-        branches = await asyncio.gather(*(self._branches(each) for each in live))
-        tries = [(each, branch) for each, of in zip(live, branches, strict=True) for branch in of]
-        segments = await asyncio.gather(*(self._draw(each, branch) for each, branch in tries))
-        grown = [
-            self._tried(each, segment) for (each, _), segment in zip(tries, segments, strict=True)
-        ]
-        cut = [
-            replace(each, is_cut=True) for each, of in zip(live, branches, strict=True) if not of
-        ]
+        branches = await together([self._branches(each) for each in live])
+        found = list(zip(live, branches, strict=True))
+        grown = await self._written([(each, branch) for each, of in found for branch in of])
+        cut = [replace(each, is_cut=True) for each, of in found if not of]
         if not self._config.require_support:
             return [*grown, *cut]
         kept = [each for each in grown if each.segments[-1].is_supported is not False]
         left = {each.trials[:-1] for each in kept}
-        alone = [
-            each for each, of in zip(live, branches, strict=True) if of and each.trials not in left
-        ]
         plain = Branch(None, (self._tokens.no_retrieval,))
-        drawn = await asyncio.gather(*(self._draw(each, plain) for each in alone))
+        alone = [
+            (each, branch)
+            for each, of in found
+            if of and each.trials not in left
+            for branch in self._fitting(each, [plain])
+        ]
+        return [*kept, *cut, *await self._written(alone)]
+
+    async def _written(self, tries: Sequence[tuple[Hypothesis, Branch]]) -> list[Hypothesis]:
+        segments = await together([self._draw(each, branch) for each, branch in tries])
         return [
-            *kept,
-            *cut,
-            *(self._tried(each, segment) for each, segment in zip(alone, drawn, strict=True)),
+            self._tried(each, segment) for (each, _), segment in zip(tries, segments, strict=True)
         ]
 
     async def _branches(self, of: Hypothesis) -> list[Branch]:
@@ -209,10 +209,8 @@ class Search:
         return [each for each in branches if used + len(each.context) < self._of.context]
 
     def _read_in(self, passage: Passage) -> tuple[int, ...]:
-        tokens, said = (
-            self._tokens,
-            f"{passage.title}\n{passage.text}" if passage.title else passage.text,
-        )
+        tokens = self._tokens
+        said = f"{passage.title}\n{passage.text}" if passage.title else passage.text
         text = self._of.codec.encode(neutral(said, self._of.controls))
         return (tokens.retrieval, tokens.paragraph, *text, tokens.end_of_paragraph)
 
@@ -285,6 +283,16 @@ class Search:
         is_whole = bool(answer.segments) and answer.segments[-1].ended_turn
         finish: Finish = "stop" if is_whole else "length"
         return Final(finish, usage, completion, evidence=evidence)
+
+
+async def together(work: Sequence[Coroutine[Any, Any, Result]]) -> list[Result]:
+    """Their results in order; the first failure ends the others, and is raised itself."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(each) for each in work]
+    except ExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+    return [task.result() for task in tasks]
 
 
 def _best(hypotheses: Sequence[Hypothesis], count: int) -> list[Hypothesis]:

@@ -1,5 +1,6 @@
 """The search of Self-RAG over scripted models; each fault of the authors' own code has a test."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import log
@@ -345,3 +346,28 @@ async def test_weights_choose_what_counts() -> None:
     for weights, best in ((Weights(support=0), "river"), (Weights(relevance=0), "tower")):
         events, _ = await run(say, SelfRagConfig(mode="always", weights=weights))
         assert [each.document_id for each in evidence(events).citations] == [best]
+
+
+async def test_a_branch_that_fails_ends_the_others() -> None:
+    ended = []
+
+    class Failing(Scripted):
+        async def generate(
+            self, token_ids: Sequence[int], sampling: Sampling
+        ) -> AsyncGenerator[Chunk, None]:
+            prompt = CODEC.decode(token_ids)
+            if "bridges" in prompt:
+                await asyncio.sleep(0)
+                raise ValueError("the engine has stopped")
+            try:
+                await asyncio.Event().wait()
+                yield Chunk((), "")
+            finally:
+                ended.append(prompt)
+
+    policy = SelfRag(
+        SelfRagConfig(mode="always"), T, CODEC, frozenset([END]), Given([RIVER, TOWER]), "Q?", 2000
+    )
+    with pytest.raises(ValueError, match="the engine has stopped"):
+        _ = [each async for each in policy.run(Failing(on_one_passage), PROMPT, Sampling(50))]
+    assert len(ended) == 1

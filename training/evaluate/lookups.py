@@ -233,6 +233,13 @@ def table(title: str, lines: Mapping[str, Mapping[str, Any]]) -> Table:
 
 def main() -> int:
     options = parser().parse_args()
+    if options.export is not None:
+        rows = [
+            {"question": each.text, "documents": list(each.documents)}
+            for each in exam(options.n, options.split)
+        ]
+        options.export.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        return 0
     try:
         report = asyncio.run(examined(options))
     except (BideError, httpx.HTTPError) as error:
@@ -257,7 +264,8 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--n", type=int, default=500)
     made.add_argument("--split", choices=("dev", "test"), default="dev")
     made.add_argument("--at-once", type=int, default=16)
-    made.add_argument("--json", type=Path)
+    made.add_argument("--json", type=Path, help="write the figures there")
+    made.add_argument("--export", type=Path, help="write the questions there, and ask nothing")
     return made
 
 
