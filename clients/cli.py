@@ -42,6 +42,9 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "adapters": Command(
             "clients.adapters", "list|load|unload|alias", "LoRA adapters of a running server"
         ),
+        "index": Command(
+            "clients.index", "FOLDER --name NAME", "documents into an index of a running server"
+        ),
         "chat": Command("clients.chat", "[QUESTION]", "talk to a running server"),
         "bench": Command("clients.bench", "[OPTION …]", "load a running server and report"),
         "train": Command("training", "RECIPE", "make a checkpoint", "torch", "bide[train]"),

@@ -26,6 +26,7 @@ from server.routes import (
     chat,
     checkpoints,
     completions,
+    indexes,
     messages,
     models,
     operations,
@@ -50,7 +51,7 @@ def create_app(
             yield
 
     app = Documented(title="Bide", lifespan=lifespan, asks_for_keys=settings.keys is not None)
-    served = (chat, completions, responses, messages, tokens, models, operations)
+    served = (chat, completions, responses, messages, tokens, models, indexes, operations)
     for api in (*served, checkpoints, adapters, aliases):
         app.include_router(api.router)
     app.add_exception_handler(errors.ApiError, errors.on_api_error)

@@ -11,6 +11,7 @@ from fastapi import Request
 
 from decoding.controls import Control
 from decoding.engine import Engine, Policy
+from decoding.passages import Retriever
 from decoding.policies import ThinkingConfig, Vote
 from decoding.tool_calls import ToolCalling, ToolReader
 from decoding.types import Grammar, Sampling
@@ -24,6 +25,7 @@ from server.schema.chat import ChatRequest
 from server.schema.controls import ControlFields
 from server.schema.messages import for_template, images_of, last_question
 from server.schema.response_format import Binding
+from server.schema.self_rag import SelfRagFields
 from server.schema.thinking import longest_thought
 from server.schema.tools import Forced
 from server.state import State
@@ -80,8 +82,13 @@ async def ask(request: Request, body: ChatRequest, ticket: Ticket) -> Asked:
     """
     state = State.of(request)
     model = state.bound(body.model, ticket)
+    retriever = await _retriever(state, body.self_rag)
     prompt, engine = await rendered(model, body)
     asked = _resolved(state, model, engine, body, ticket, prompt)
+    if body.self_rag is not None and retriever is not None:
+        question = last_question(body.messages)
+        policy = model.self_rag(body.self_rag.config(), retriever, question)
+        asked = replace(asked, policy=state.programs.admitted(policy, ticket))
     await begin(request, asked, ticket)
     return asked
 
@@ -92,6 +99,13 @@ async def begin(request: Request, asked: Asked, ticket: Ticket) -> None:
         note(request, {"x-bide-brownout": "1"})
     await first_place(request, ticket)
     note(request, {"x-bide-checkpoint": asked.model.checkpoint})
+
+
+async def _retriever(state: State, fields: SelfRagFields | None) -> Retriever | None:
+    """Raises UnknownIndex."""
+    if fields is None or fields.index is None:
+        return None if fields is None else fields.retriever()
+    return await state.indexes.get(fields.index)
 
 
 def _resolved(
@@ -117,10 +131,6 @@ def _resolved(
     thinking, reduced_from = reduced(state, model, thinking, control, sampling.max_tokens)
     policy = model.policy(thinking, sampling.max_tokens, control)
     policy = state.programs.admitted(policy, ticket)
-    if body.self_rag is not None:
-        question = last_question(body.messages)
-        searched = model.self_rag(body.self_rag.config(), body.self_rag.retriever(), question)
-        policy = state.programs.admitted(searched, ticket)
     if read_calls is not None:
         parallel = body.parallel_tool_calls is not False
         policy = ToolCalling(policy, read_calls, parallel=parallel)

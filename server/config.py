@@ -257,13 +257,24 @@ class Thinking(BaseModel):
         return EFFORTS | given
 
 
+class Retrieval(BaseModel):
+    """Retrieval"""
+
+    indexes: Path | None = Field(
+        None, description="folder of indexes of documents, to search and to add to; default: none"
+    )
+    passage_words: int = Field(120, ge=10, description="words of a passage at most")
+
+
 class Votes(BaseModel):
     """Votes"""
 
     verifiers: dict[str, HttpUrl] = Field({}, description="URLs that votes may be weighed by")
 
 
-class Filed(Listening, Access, Limits, Served, Adapters, Engine, Load, Thinking, Votes, Logging):
+class Filed(
+    Listening, Access, Limits, Served, Adapters, Engine, Load, Thinking, Votes, Retrieval, Logging
+):
     """What a file may set, in the order of the help text."""
 
     model_config = ConfigDict(extra="forbid")

@@ -5,7 +5,9 @@ ApiError
 ├── Unauthenticated     401
 ├── Forbidden           403
 ├── UnknownModel        404
+├── UnknownIndex        404
 ├── CheckpointRefused   409  says why; the weights that were served still are
+├── IndexRefused        409
 ├── TooManyRequests     429  says when to come again
 │   ├── RateLimited
 │   ├── TooManyAtOnce
@@ -108,6 +110,16 @@ class Forbidden(ApiError):
 
 class UnknownModel(ApiError):
     status = 404
+    kind = "invalid_request_error"
+
+
+class UnknownIndex(ApiError):
+    status = 404
+    kind = "invalid_request_error"
+
+
+class IndexRefused(ApiError):
+    status = 409
     kind = "invalid_request_error"
 
 

@@ -24,6 +24,7 @@ from server.limits import Limits
 from server.metrics import Metrics
 from server.models import Models
 from server.programs import Programs
+from server.retrieval.indexes import Indexes
 
 if TYPE_CHECKING:
     from server.tracing import Tracing
@@ -41,6 +42,7 @@ class State:
     checkpoints: Checkpoints
     adapters: Adapters
     maths: Maths
+    indexes: Indexes
     http: httpx.AsyncClient
     """To ask verifiers."""
     condition: Callable[[], Condition]
@@ -74,6 +76,7 @@ class State:
             checkpoints,
             Adapters(checkpoints, models, settings),
             Maths(),
+            Indexes(settings.indexes, settings.passage_words),
             httpx.AsyncClient(),
             condition,
             started=int(time.time()),

@@ -34,6 +34,7 @@ class SelfRagFields(Strict):
     """tree: whether all that was tried is told, and not only what is in the answer."""
 
     documents: list[DocumentFields] = Field([], max_length=MOST_DOCUMENTS)
+    index: str | None = Field(None, max_length=100)
     mode: Mode = "adaptive"
     threshold: float = Field(0.2, ge=0, le=1)
     top_k: int = Field(5, ge=1, le=20)
@@ -46,8 +47,10 @@ class SelfRagFields(Strict):
 
     @model_validator(mode="after")
     def _something_to_rest_on(self) -> "SelfRagFields":
-        if self.mode != "never" and not self.documents:
-            raise ValueError('documents: should have one at least, unless mode is "never"')
+        if self.mode != "never" and not (self.documents or self.index):
+            raise ValueError('should have documents or an index, unless mode is "never"')
+        if self.documents and self.index:
+            raise ValueError("should have documents or an index, not both")
         names = [each.id for each in self.passages]
         if twice := next((name for name in names if names.count(name) > 1), None):
             raise ValueError(f"documents: two have the id {twice!r}")
@@ -61,6 +64,7 @@ class SelfRagFields(Strict):
         ]
 
     def retriever(self) -> Retriever:
+        """Of the documents that came along."""
         return Given(self.passages)
 
     def config(self) -> SelfRagConfig:

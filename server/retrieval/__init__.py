@@ -1,0 +1,1 @@
+"""Documents that answers may rest on: indexed, and found again."""

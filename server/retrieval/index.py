@@ -1,0 +1,121 @@
+"""One index: passages in a LanceDB table, found by BM25.
+
+A change is one commit of the table: who searches meanwhile sees all of it or none, and a server
+that is killed leaves the table as it was before or after.
+"""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from decoding.passages import Passage
+from server.retrieval.chunking import passages
+
+if TYPE_CHECKING:
+    from lancedb.table import AsyncTable
+
+GROWN = 0.2
+"""Share of the table that may be searched without the index, before that is brought up to date."""
+
+SEARCHED = timedelta(hours=1)
+"""How long a table's earlier state is kept, for those who search it still."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """digest: of its content, by whoever adds it; tells whether it has to be added again."""
+
+    id: str
+    text: str
+    title: str = ""
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    passage: Passage
+    score: float
+
+
+class Index:
+    """Also a `decoding.passages.Retriever`."""
+
+    def __init__(self, table: "AsyncTable", words: int) -> None:
+        """words: of a passage at most."""
+        self._table, self._words = table, words
+        self._changing = asyncio.Lock()
+
+    async def count(self) -> int:
+        """Passages."""
+        return int(await self._table.count_rows())
+
+    async def upsert(self, documents: Sequence[Document]) -> int:
+        """Add documents; those of the same ids are replaced. Returns how many passages they are."""
+        last = {document.id: document for document in documents}
+        rows = [row for document in last.values() for row in self._rows(document)]
+        if not rows:
+            await self.delete(list(last))
+            return 0
+        merge = self._table.merge_insert("id")
+        merge = merge.when_matched_update_all().when_not_matched_insert_all()
+        merge = merge.when_not_matched_by_source_delete(_of(list(last)))
+        async with self._changing:
+            await merge.execute(rows)
+            await self._keep_up()
+        return len(rows)
+
+    async def delete(self, ids: Sequence[str]) -> int:
+        """Returns how many passages are gone."""
+        async with self._changing:
+            before = await self.count()
+            if ids:
+                await self._table.delete(_of(ids))
+            return before - await self.count()
+
+    async def missing(self, digests: dict[str, str]) -> list[str]:
+        """Of these documents, those that are not there with this digest."""
+        if not digests:
+            return []
+        query = self._table.query().where(_of(list(digests))).select(["document", "digest"])
+        there = {(row["document"], row["digest"]) for row in await query.to_list()}
+        return [name for name, digest in digests.items() if (name, digest) not in there]
+
+    async def found(self, query: str, count: int) -> list[Found]:
+        """The best first; none for a query without a word."""
+        if not any(letter.isalnum() for letter in query):
+            return []
+        search = self._table.query().nearest_to_text(query, columns=["searched"]).limit(count)
+        return [
+            Found(Passage(row["document"], row["text"], row["title"]), float(row["_score"]))
+            for row in await search.to_list()
+        ]
+
+    async def search(self, query: str, count: int) -> Sequence[Passage]:
+        return [each.passage for each in await self.found(query, count)]
+
+    def _rows(self, document: Document) -> Iterator[dict[str, Any]]:
+        for number, text in enumerate(passages(document.text, self._words)):
+            yield {
+                "id": f"{document.id}#{number}",
+                "document": document.id,
+                "digest": document.digest,
+                "title": document.title,
+                "text": text,
+                "searched": f"{document.title}\n{text}",
+            }
+
+    async def _keep_up(self) -> None:
+        """What the index does not have yet is searched all the same, but row by row."""
+        stats = await self._table.index_stats("searched_idx")
+        if stats is None:
+            return
+        if stats.num_unindexed_rows > GROWN * (1 + stats.num_indexed_rows):
+            await self._table.optimize(cleanup_older_than=SEARCHED)
+
+
+def _of(ids: Sequence[str]) -> str:
+    """A condition of Lance's SQL, in which a quote is doubled."""
+    quoted = ", ".join("'" + each.replace("'", "''") + "'" for each in ids)
+    return f"document IN ({quoted})"
