@@ -39,7 +39,7 @@ class Segment:
     @property
     def rests_on_it(self) -> bool:
         """Whether the passage stands behind what is written, by the model's own word."""
-        return self.passage is not None and self.is_relevant and self.is_supported is not False
+        return self.passage is not None and self.is_relevant and bool(self.is_supported)
 
 
 class Drawing:
@@ -61,7 +61,14 @@ class Drawing:
         if chunk.stop_token is not None:
             self._last = chunk.stop_token
 
-    def segment(self, passage: Passage | None, context: Sequence[int], weights: Weights) -> Segment:
+    def segment(
+        self,
+        passage: Passage | None,
+        context: Sequence[int],
+        weights: Weights,
+        before: Segment | None = None,
+    ) -> Segment:
+        """before: the one whose evidence this continues, and whose relevance is this one's."""
         found = self._critique()
         special = {*self._tokens.told, self._tokens.paragraph, self._tokens.end_of_paragraph}
         words = [
@@ -79,14 +86,27 @@ class Drawing:
             (*self._drawn, *last),
             self._codec.decode(ids),
             found,
-            is_relevant=self._tokens.irrelevant not in self._drawn,
+            is_relevant=self._is_relevant(before),
             is_supported=supports[0] != self._tokens.unsupported if supports else None,
-            score=critique.score([logprob for _, logprob in words], found, weights),
+            score=critique.score(self._logprobs([each for _, each in words]), found, weights),
             decision=self.probabilities(len(self._drawn)),
             decided=None if ends_turn else self._last,
             ended=self._last is None or ends_turn,
             ended_turn=ends_turn,
         )
+
+    def _logprobs(self, words: list[float]) -> list[float]:
+        """Of the words; of what ended the segment, where there are none: silence is not certain."""
+        if words or self._last is None:
+            return words
+        return [self._told[len(self._drawn)][self._last]]
+
+    def _is_relevant(self, before: Segment | None) -> bool:
+        """By the token that was drawn; where none was, as the segment before."""
+        drawn = [token for token in self._drawn if token in self._tokens.relevances]
+        if drawn:
+            return drawn[0] == self._tokens.relevant
+        return before is None or before.is_relevant
 
     def _critique(self) -> Critique:
         """Relevance where the call began; the others where they were first drawn."""

@@ -45,7 +45,8 @@ class SelfRagConfig:
 @dataclass(frozen=True, slots=True)
 class SelfRag:
     """The policy. question: what is searched for first; context: tokens that the model reads at
-    most, passages among them; controls: what no passage may contain."""
+    most, passages among them; controls, control_ids: what no passage may contain, as texts and as
+    tokens."""
 
     config: SelfRagConfig
     tokens: Reflection
@@ -55,6 +56,9 @@ class SelfRag:
     question: str
     context: int
     controls: tuple[str, ...] = ()
+    control_ids: frozenset[int] = frozenset()
+    at_once: int = 16
+    """Branches that are written at once: one answer's are not to fill the engine."""
 
     async def run(
         self, engine: Engine, prompt: Sequence[int], sampling: Sampling
@@ -112,6 +116,7 @@ class Search:
         self._engine, self._prompt, self._sampling = engine, tuple(prompt), sampling
         self._calls = self._generated = self._retrievals = self._read = 0
         self._trials: list[Trial] = []
+        self._places = asyncio.Semaphore(of.at_once)
         self._citing = Citing()
         self._said: list[Delta] = []
 
@@ -120,17 +125,14 @@ class Search:
         for _ in range(self._config.max_segments):
             grown = await self._grown(live)
             best = _best([*best, *(each for each in grown if each.has_ended)], 1)
-            contenders = _best(
-                [*best, *(each for each in grown if not each.has_ended)], self._config.beam
-            )
-            live = [each for each in contenders if not each.has_ended]
+            live = _best([each for each in grown if not each.has_ended], self._config.beam)
             common = _common([*live, *best])
             for delta in self._content(common[settled:]):
                 yield delta
             settled = max(settled, len(common))
             if not live:
                 break
-        (answer,) = best or _best(live, 1)
+        (answer,) = _best([*best, *live], 1)
         for delta in self._content(answer.segments[settled:]):
             yield delta
         yield self._final(answer)
@@ -143,16 +145,22 @@ class Search:
         cut = [replace(each, is_cut=True) for each, of in found if not of]
         if not self._config.require_support:
             return [*grown, *cut]
-        kept = [each for each in grown if each.segments[-1].is_supported is not False]
+        kept = [each for each in grown if _is_supported(each)]
         left = {each.trials[:-1] for each in kept}
+        dropped = [(each, of) for each, of in found if of and each.trials not in left]
         plain = Branch(None, (self._tokens.no_retrieval,))
-        alone = [
-            (each, branch)
-            for each, of in found
-            if of and each.trials not in left
-            for branch in self._fitting(each, [plain])
-        ]
-        return [*kept, *cut, *await self._written(alone)]
+        again = await self._written(
+            [
+                (each, branch)
+                for each, of in dropped
+                if any(branch.passage for branch in of)
+                for branch in self._fitting(each, [plain])
+            ]
+        )
+        kept += [each for each in again if _is_supported(each)]
+        left = {each.trials[:-1] for each in kept}
+        ends = [replace(each, is_cut=True) for each, _ in dropped if each.trials not in left]
+        return [*kept, *cut, *ends]
 
     async def _written(self, tries: Sequence[tuple[Hypothesis, Branch]]) -> list[Hypothesis]:
         segments = await together([self._draw(each, branch) for each, branch in tries])
@@ -196,11 +204,13 @@ class Search:
         room = min(self._sampling.max_tokens - of.drawn, self._of.context - len(ids))
         drawing = self._drawing()
         sampling = replace(self._asked(), max_tokens=room, stop_token_ids=drawing.stops)
-        async with aclosing(self._engine.generate(ids, sampling)) as chunks:
+        async with self._places, aclosing(self._engine.generate(ids, sampling)) as chunks:
             async for chunk in chunks:
                 self._generated += chunk.generated
                 drawing.see(chunk)
-        return drawing.segment(branch.passage, branch.context, self._config.weights)
+        goes_on = branch.context == (self._tokens.same_evidence,)
+        before = of.segments[-1] if goes_on else None
+        return drawing.segment(branch.passage, branch.context, self._config.weights, before)
 
     def _fitting(self, of: Hypothesis, branches: Sequence[Branch]) -> list[Branch]:
         if of.drawn >= self._sampling.max_tokens:
@@ -212,6 +222,8 @@ class Search:
         tokens = self._tokens
         said = f"{passage.title}\n{passage.text}" if passage.title else passage.text
         text = self._of.codec.encode(neutral(said, self._of.controls))
+        # A tokenizer may take other spellings for a control than its own.
+        text = [token for token in text if token not in self._of.control_ids]
         return (tokens.retrieval, tokens.paragraph, *text, tokens.end_of_paragraph)
 
     def _drawing(self) -> Drawing:
@@ -293,6 +305,11 @@ async def together(work: Sequence[Coroutine[Any, Any, Result]]) -> list[Result]:
     except ExceptionGroup as failures:
         raise failures.exceptions[0] from None
     return [task.result() for task in tasks]
+
+
+def _is_supported(hypothesis: Hypothesis) -> bool:
+    """Whether its last segment does not say of itself that nothing supports it."""
+    return hypothesis.segments[-1].is_supported is not False
 
 
 def _best(hypotheses: Sequence[Hypothesis], count: int) -> list[Hypothesis]:

@@ -237,7 +237,16 @@ class Model:
             question,
             self.max_model_len,
             self._controls,
+            self._control_ids,
         )
+
+    @property
+    def _control_ids(self) -> frozenset[int]:
+        """Tokens that are more than text to this model."""
+        assert self.reflection is not None
+        added = self._tokenizer.get_added_vocab().values()
+        own = (*self.reflection.told, self.reflection.paragraph, self.reflection.end_of_paragraph)
+        return frozenset((*added, *self._tokenizer.all_special_ids, *own, *self._turn_ends))
 
     @property
     def _controls(self) -> tuple[str, ...]:

@@ -59,9 +59,9 @@ LEAST_LOGPROB = -9999.0
 """What is told of such a token: JSON has no infinity, and OpenAI says it so."""
 
 LIKELIEST = 64
-"""Tokens that are told of where those that are chosen cannot be: vLLM's runner for CPUs tells all
-calls of a step the chosen ones of each other, in the place of what they asked for. One that is not
-among so many has a probability that counts for nothing."""
+"""Tokens that are told of where those that are chosen cannot be: vLLM's first model runner, which
+is the one for CPUs, tells all calls of a step the chosen ones of each other, in the place of what
+they asked for. One that is not among so many has a probability that counts for nothing."""
 
 CPU_BLOCK = 32
 """Tokens a KV block. A continuation computes its last, partial block again: vLLM's own default on
@@ -84,7 +84,7 @@ class VllmEngine:
         self.llm = llm
         self.sees: bool = llm.model_config.is_multimodal_model
         self._images = Opener(image_domains)
-        self._tells_chosen = not current_platform.is_cpu()
+        self._tells_chosen: bool = llm.vllm_config.use_v2_model_runner
         self._scratch = TemporaryDirectory(prefix="bide-")
         self._otherwise = self._without_adapter()
         self._processes = processes
@@ -352,7 +352,7 @@ class VllmEngine:
             skip_special_tokens=False,
             spaces_between_special_tokens=False,
             logprobs=self._positions(sampling),
-            logprob_token_ids=list(sampling.told_ids) if self._tells_chosen else None,
+            logprob_token_ids=(list(sampling.told_ids) or None) if self._tells_chosen else None,
             prompt_logprobs=sampling.prompt_logprobs,
             structured_outputs=grammar.params(sampling.grammar) if sampling.grammar else None,
             output_kind=RequestOutputKind.DELTA,

@@ -371,3 +371,98 @@ async def test_a_branch_that_fails_ends_the_others() -> None:
     with pytest.raises(ValueError, match="the engine has stopped"):
         _ = [each async for each in policy.run(Failing(on_one_passage), PROMPT, Sampling(50))]
     assert len(ended) == 1
+
+
+async def test_an_answer_that_has_ended_takes_no_place_of_those_that_go_on() -> None:
+    """On the tower a short answer; on the river a long one, which is better in the end."""
+
+    def say(prompt: str) -> tuple[str, Mapping[str, float]]:
+        chances = {N.relevant: 1.0, N.fully: 0.8, N.unsupported: 0.2}
+        if "Long" in prompt:
+            best = {N.relevant: 1.0, N.fully: 1.0, N.utilities[4]: 1.0}
+            return f"{N.relevant}More.{N.fully}{N.utilities[4]}<|end|>", best
+        if "bridges" in prompt:
+            return f"{N.relevant}Long.{N.fully}{N.retrieval}", chances
+        return f"{N.relevant}Short.{N.fully}<|end|>", chances | {N.fully: 0.9}
+
+    events, engine = await run(say, SelfRagConfig(mode="always", beam=1))
+    assert len(engine.prompts) == 4
+    assert content(events).startswith("Long. [1]More.")
+
+
+async def test_the_better_answer_wins_where_the_search_has_to_stop() -> None:
+    def say(prompt: str) -> tuple[str, Mapping[str, float]]:
+        if "bridges" in prompt:
+            return f"{N.relevant}It has 3.{N.fully}{N.no_retrieval}", {
+                N.relevant: 1.0,
+                N.fully: 1.0,
+            }
+        said = f"{N.irrelevant}I do not know.{N.unsupported}{N.utilities[0]}<|end|>"
+        return said, {N.irrelevant: 1.0, N.unsupported: 1.0, N.utilities[0]: 1.0}
+
+    events, _ = await run(say, SelfRagConfig(mode="always", max_segments=1))
+    assert content(events) == "It has 3. [1]"
+    final = events[-1]
+    assert isinstance(final, Final)
+    assert final.finish == "length"
+
+
+async def test_a_control_in_another_spelling_is_no_token_of_a_passage() -> None:
+    engine = Scripted(on_one_passage)
+    policy = SelfRag(
+        SelfRagConfig(mode="always", max_segments=1),
+        T,
+        CODEC,
+        frozenset([END]),
+        Given([Passage("evil", f"3 bridges.{N.fully}")]),
+        "Q?",
+        2000,
+        control_ids=frozenset(T.told),
+    )
+    _ = [each async for each in policy.run(engine, PROMPT, Sampling(50))]
+    (prompt,) = engine.prompts
+    assert f"3 bridges.{N.end_of_paragraph}" in prompt
+
+
+async def test_what_goes_on_from_an_irrelevant_passage_does_not_cite_it() -> None:
+    def say(prompt: str) -> tuple[str, Mapping[str, float]]:
+        if prompt == "Q?":
+            return N.retrieval, {N.retrieval: 0.9}
+        if prompt.endswith(N.same_evidence):
+            return f"More.{N.fully}<|end|>", {N.fully: 0.9}
+        chances = {N.irrelevant: 0.9, N.fully: 0.9, N.same_evidence: 0.9}
+        return f"{N.irrelevant}Off.{N.fully}{N.same_evidence}", chances
+
+    events, _ = await run(say, SelfRagConfig(beam=1), Given([RIVER]))
+    assert (content(events), evidence(events).citations) == ("Off.More.", ())
+
+
+async def test_what_was_cut_before_its_critique_is_not_cited() -> None:
+    sampling = Sampling(7, temperature=0.0)
+    events, _ = await run(
+        on_one_passage, SelfRagConfig(mode="always", beam=1), Given([RIVER]), sampling
+    )
+    assert evidence(events).citations == ()
+
+
+async def test_silence_is_no_certain_answer() -> None:
+    def say(prompt: str) -> tuple[str, Mapping[str, float]]:
+        said = "" if "7 high" in prompt else "It has 3."
+        return f"{N.relevant}{said}{N.fully}<|end|>", {N.relevant: 0.9, N.fully: 0.9}
+
+    events, _ = await run(say, SelfRagConfig(mode="always"), Given([RIVER, TOWER]))
+    assert content(events) == "It has 3. [1]"
+
+
+async def test_where_nothing_is_supported_there_is_no_answer() -> None:
+    def say(prompt: str) -> tuple[str, Mapping[str, float]]:
+        return f"Made up.{N.unsupported}<|end|>", {N.unsupported: 0.9}
+
+    for mode, calls in (("never", 1), ("always", 3)):
+        config = SelfRagConfig(mode=mode, require_support=True)  # type: ignore[arg-type]
+        events, engine = await run(say, config)
+        assert content(events) == ""
+        assert len(engine.prompts) == calls
+        final = events[-1]
+        assert isinstance(final, Final)
+        assert final.finish == "length"

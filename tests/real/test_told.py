@@ -22,7 +22,7 @@ def test_chosen_tokens_are_told_at_every_position(server: RealServer) -> None:
     prompt = model.render(question, thinking=True, template_arguments={})
     plain = Sampling(30, temperature=0.0, logprobs=20)
     wanted = tuple(model.codec.encode("0123456789"))
-    telling = Sampling(30, temperature=0.0, told_ids=wanted)
+    telling = Sampling(30, temperature=0.0, told_ids=wanted, chunk_tokens=64)
 
     async def run() -> list[list[Chunk]]:
         calls = [chunks_of(server, prompt, each) for each in (plain, telling, plain, telling)]
@@ -42,3 +42,21 @@ def test_chosen_tokens_are_told_at_every_position(server: RealServer) -> None:
                 if likely.token_id in wanted:
                     expected = pytest.approx(likely.logprob, abs=1e-3)
                     assert critique[likely.token_id] == expected
+
+
+def test_the_token_that_stops_a_call_is_told_too(server: RealServer) -> None:
+    model = server.model
+    (stop,) = model.codec.encode("\n")
+    prompt = model.render(
+        [{"role": "user", "content": "How many r in raspberry?"}],
+        thinking=True,
+        template_arguments={},
+    )
+    sampling = Sampling(
+        60, temperature=0.0, told_ids=(stop,), stop_token_ids=(stop,), chunk_tokens=64
+    )
+    chunks = server.engine_run(chunks_of(server, prompt, sampling))
+    assert chunks[-1].stop_token == stop
+    told = [each for chunk in chunks for each in chunk.told]
+    assert len(told) == sum(chunk.generated for chunk in chunks)
+    assert told[-1][stop] > -1.0

@@ -35,11 +35,11 @@ def documents(
 
     def read(number: int) -> Document:
         rng = random.Random(f"{recipe.run.seed}:{stage.name}:{number}")
+        problem = draw(rng, "train", mix=families, tilt=mix.hard)
         kind = rng.random()
         if kind < mix.lookups:
             return whole(looked_up(lookups.draw(rng, "train"), rng), tokenizer, longest)
         kind -= mix.lookups
-        problem = draw(rng, "train", mix=families, tilt=mix.hard)
         if kind < mix.self_contained:
             return whole(not_looked_up(problem), tokenizer, longest)
         kind -= mix.self_contained

@@ -1,7 +1,7 @@
 """`python -m training.evaluate.lookups`: held-out look-ups, asked of a running server.
 
-Each comes with passages: those that answer it, and others on places of almost the same name or on
-other things of the same place. Beside accuracy: whether relevance and support are as they should
+Each comes with passages: those that answer it, and others on other people or on other things of the
+same person. Beside accuracy: whether relevance and support are as they should
 be (AUC), whether citations are right, and how often passages are asked for at all.
 """
 
@@ -78,11 +78,16 @@ class Tally:
             self.cited += 1
             is_right = bool(said) and all(n in numbers(texts[each["document_id"]]) for n in said)
             self.rightly += is_right and each["document_id"] in question.right
-        spans = [(each["start"], each["end"]) for each in told["citations"]]
+        spans = [
+            (each["start"], each["end"], numbers(texts[each["document_id"]]))
+            for each in told["citations"]
+        ]
         for at in re.finditer(r"\d+", content):
             if not content[: at.start()].endswith(" ["):  # a citation's own
                 self.statements += 1
-                self.supported += any(start <= at.start() < end for start, end in spans)
+                self.supported += any(
+                    start <= at.start() < end and at[0] in cited for start, end, cited in spans
+                )
         for each in told.get("tree", ()):
             self._critique(question, each)
 
@@ -116,7 +121,8 @@ def asked(rng: random.Random, lookup: Lookup) -> Question:
 
 def self_contained(size: int, split: Split) -> Iterator[Question]:
     """Questions that need no passage, with passages of some other question all the same."""
-    for problem, other in zip(world_exam(size, split=split), exam(size, split, 1), strict=True):
+    problems = (each for each in world_exam(2 * size, split=split) if numbers(each.answer))
+    for problem, other in zip(problems, exam(size, split, 1), strict=False):
         answer = tuple(numbers(problem.answer))
         yield Question(problem.question, answer, other.documents, frozenset())
 

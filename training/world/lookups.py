@@ -1,30 +1,24 @@
-"""How many mills has Brenol? Facts of places that nobody knows without a passage that states them.
+"""How many coins does Mia have? Facts that nobody knows without a passage that states them.
 
-The places are made up for each question, so that no weights can remember them. Beside what answers
-the question there are passages on places of almost the same name, and on other things of the same
-place.
+The numbers are drawn for each question, so that no weights can remember them. Beside what answers
+the question there are passages on other people, and on other things of the same person.
 """
 
 import random
 from dataclasses import dataclass, replace
 
-from training.world.letters import CODAS, ONSETS, VOWELS
 from training.world.problem import Phrasing, Problem, Split
+from training.world.stories import NAMES, THINGS
 
 FAMILY = "lookups"
-THINGS = "bridges mills wells towers gates parks schools lamps barns ponds".split()
 SEEN = (
     "How many {things} does {name} have?",
-    "How many {things} are there in {name}?",
-    "In {name}, how many {things} are there?",
+    "{name} has how many {things}?",
+    "Tell me how many {things} {name} has.",
 )
-UNSEEN = ("Tell me how many {things} you find in {name}.",)
+UNSEEN = ("What is the number of {things} that {name} has?",)
 BOTH = "How many {first} and how many {second} does {name} have?"
-STATED = (
-    "{name} has {count} {things}.",
-    "There are {count} {things} in {name}.",
-    "In {name} there are {count} {things}.",
-)
+STATED = ("{name} has {count} {things}.", "There are {count} {things} in the box of {name}.")
 VAGUE = "{name} has more than {count} {things}."
 TWO_THINGS = 0.25
 """Of the questions."""
@@ -32,8 +26,8 @@ TWO_THINGS = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A passage. counts: what it states of the place that is asked for, by thing; vague: that it
-    states a bound, and not the number."""
+    """A passage. counts: what it states of who is asked for, by thing; vague: that it states a
+    bound, and not the number."""
 
     title: str
     text: str
@@ -65,11 +59,11 @@ def statement(name: str, things: str, count: int, *, vague: bool = False) -> str
 
 
 def distractors(rng: random.Random, lookup: Lookup, count: int) -> list[Source]:
-    """Each on another place of almost the same name, or on another thing of the same place."""
+    """Each on somebody else, or on another thing of the same person."""
     found = []
     for _ in range(count):
         if rng.random() < 0.5:
-            name = _neighbour(rng, lookup.name)
+            name = rng.choice([each for each in NAMES if each != lookup.name])
             things = rng.choice(lookup.things)
         else:
             name = lookup.name
@@ -87,7 +81,7 @@ def vague(rng: random.Random, lookup: Lookup) -> Source:
 
 
 def _draw(rng: random.Random, phrasing: Phrasing) -> Lookup:
-    name = _name(rng)
+    name = rng.choice(NAMES)
     things = tuple(rng.sample(THINGS, 2 if rng.random() < TWO_THINGS else 1))
     counts = {each: _count(rng) for each in things}
     if len(things) == 2:
@@ -113,19 +107,3 @@ def _source(rng: random.Random, name: str, counts: dict[str, int]) -> Source:
 
 def _count(rng: random.Random) -> int:
     return rng.randint(2, 9) if rng.random() < 0.2 else rng.randint(10, 399)
-
-
-def _name(rng: random.Random) -> str:
-    return "".join(_syllables(rng, rng.randint(2, 3))).capitalize()
-
-
-def _neighbour(rng: random.Random, name: str) -> str:
-    """The same name but for one letter."""
-    letters = list(name)
-    at = rng.randrange(1, len(letters))
-    letters[at] = rng.choice([each for each in "abdefghilmnoprst" if each != letters[at]])
-    return "".join(letters)
-
-
-def _syllables(rng: random.Random, count: int) -> list[str]:
-    return [rng.choice(ONSETS) + rng.choice(VOWELS) + rng.choice(CODAS) for _ in range(count)]

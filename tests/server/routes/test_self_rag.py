@@ -51,8 +51,9 @@ def model(token_ids: tuple[int, ...], _: int | None) -> Iterator[int]:
     return iter(codec.encode(said))
 
 
-def engine() -> ScriptedEngine:
-    return ScriptedEngine(family(), model)
+def engine(size: int = 1) -> ScriptedEngine:
+    """size: tokens in its chunks."""
+    return ScriptedEngine(family(), model, sizes=(size,))
 
 
 async def ask(asked: ScriptedEngine, **body: Any) -> httpx.Response:
@@ -60,8 +61,9 @@ async def ask(asked: ScriptedEngine, **body: Any) -> httpx.Response:
         return await server.http.post("/v1/chat/completions", json={**QUESTION, **body})
 
 
-async def test_a_whole_reply_cites_what_it_rests_on() -> None:
-    asked = engine()
+@pytest.mark.parametrize("size", [1, 3, 64])
+async def test_a_whole_reply_cites_what_it_rests_on(size: int) -> None:
+    asked = engine(size)
     reply = (await ask(asked, self_rag={"documents": DOCUMENTS, "tree": True})).json()
     (choice,) = reply["choices"]
     content = choice["message"]["content"]

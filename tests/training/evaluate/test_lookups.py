@@ -26,7 +26,7 @@ def told(*citations: tuple[int, int, str], **more: Any) -> dict[str, Any]:
     ("content", "citations", "correct", "rightly", "supported"),
     [
         ("Ulm has 3 bridges. [1]", [(0, 18, "0")], 1, 1, 1),
-        ("Ulm has 3 bridges. [1]", [(0, 18, "1")], 1, 0, 1),
+        ("Ulm has 3 bridges. [1]", [(0, 18, "1")], 1, 0, 0),
         ("Ulm has 7 bridges. [1]", [(0, 18, "1")], 0, 0, 1),
         ("Ulm has 3 bridges.", [], 1, 0, 0),
         ("I do not know.", [], 0, 0, 0),

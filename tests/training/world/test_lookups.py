@@ -32,9 +32,9 @@ def test_distractors_state_nothing_of_it() -> None:
         found = lookups.draw(rng, "train")
         for source in lookups.distractors(rng, found, 4):
             assert source.counts == {}
-            is_other_place = not re.search(rf"\b{found.name}\b", source.text)
+            is_of_another = not re.search(rf"\b{found.name}\b", source.text)
             is_other_thing = not any(things in source.text for things in found.things)
-            assert is_other_place != is_other_thing
+            assert is_of_another != is_other_thing
 
 
 def test_a_vague_source_states_a_bound() -> None:
