@@ -99,6 +99,7 @@ class State:
 
     async def close(self) -> None:
         self.adapters.close()
+        await self.indexes.close()
         await self.maths.close()
         await self.http.aclose()
         if self.tracing:

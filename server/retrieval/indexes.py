@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from server.errors import IndexRefused, UnknownIndex
-from server.retrieval.index import Index
+from server.retrieval.index import QUIET, Index
 
 if TYPE_CHECKING:
     from lancedb.db import AsyncConnection
@@ -17,8 +17,8 @@ NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 class Indexes:
     """root: None for none. words: of a passage at most."""
 
-    def __init__(self, root: Path | None, words: int) -> None:
-        self._root, self._words = root, words
+    def __init__(self, root: Path | None, words: int, quiet: float = QUIET) -> None:
+        self._root, self._words, self._quiet = root, words, quiet
         self._connection: AsyncConnection | None = None
         self._open: dict[str, Index] = {}
         self._lock = asyncio.Lock()
@@ -44,7 +44,7 @@ class Indexes:
             table = await (await self._connected()).create_table(name, schema=schema)
             config = FTS(stem=False, remove_stop_words=False, with_position=False)
             await table.create_index("searched", config=config)
-            self._open[name] = Index(table, self._words)
+            self._open[name] = Index(table, self._words, self._quiet)
             return self._open[name]
 
     async def get(self, name: str) -> Index:
@@ -56,14 +56,18 @@ class Indexes:
             known = ", ".join(names) or "none"
             raise UnknownIndex(f"there is no index {name!r}, only {known}", "index")
         table = await (await self._connected()).open_table(name)
-        return self._open.setdefault(name, Index(table, self._words))
+        return self._open.setdefault(name, Index(table, self._words, self._quiet))
 
     async def drop(self, name: str) -> None:
         """Raises UnknownIndex."""
         async with self._lock:
-            await self.get(name)
+            await (await self.get(name)).close()
             await (await self._connected()).drop_table(name)
             del self._open[name]
+
+    async def close(self) -> None:
+        for index in self._open.values():
+            await index.close()
 
     async def _connected(self) -> "AsyncConnection":
         """Raises IndexRefused where this server keeps none."""

@@ -107,3 +107,15 @@ async def test_many_are_added_and_searched_at_once(tmp_path: Path) -> None:
     assert await index.count() == 400
     hits = await asyncio.gather(*(found(index, f"d{batch}x7", 1) for batch in range(8)))
     assert hits == [[f"d{batch}x7"] for batch in range(8)]
+
+
+async def test_the_index_catches_up_once_it_is_quiet(tmp_path: Path) -> None:
+    indexes = Indexes(tmp_path / "indexes", 50, quiet=0.01)
+    index = await indexes.create("docs")
+    await index.upsert([Document(f"d{i}", f"word{i}") for i in range(100)])
+    await index.upsert([RIVER])
+    while (stats := await index._table.index_stats("searched_idx")) and stats.num_unindexed_rows:
+        await asyncio.sleep(0.01)
+    assert stats is not None
+    assert stats.num_indexed_rows == 101
+    await indexes.close()
