@@ -19,7 +19,7 @@ from server.engine.weights import REMEMBERED
 from server.errors import CheckpointRefused, EngineUnavailable
 from server.models import Models
 from server.uses import Uses
-from training.registry import LATEST, Registry, RegistryError, Version
+from training.registry import LATEST, Registry, RegistryError, Version, check_folder
 
 __all__ = ["LATEST", "Checkpoints", "Mode", "State", "Swap", "Where"]
 
@@ -46,6 +46,22 @@ class Swap:
     engine: Where = "same"
 
 
+@dataclass(frozen=True, slots=True)
+class Unpublished(Version):
+    """The folder that a server was started with, where no registry has it."""
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_there(self) -> bool:
+        return (self.folder / "config.json").is_file()
+
+    def verify(self) -> None:
+        """There are no hashes to compare with. Raises RegistryError for what could run code."""
+        check_folder(self.folder)
+
+
 class Checkpoints:
     """What is served, what was, and how that changes: one change at a time.
 
@@ -68,16 +84,15 @@ class Checkpoints:
         self.registry = None if registry is None else Registry(registry)
         self._drain_seconds, self._clock = drain_seconds, clock
         self._lock = asyncio.Lock()
-        self._first = folder
-        self.version = _published(folder, self.registry)
-        if self.version is not None:
-            models.served.weights.become(str(self.version))
+        started = Unpublished(models.served.name, "", folder)
+        self.version = _published(folder, self.registry) or started
+        models.served.weights.become(str(self.version))
         self._fit: Fit | None = None
         self._state: State = "idle"
         self._watchers: set[asyncio.Queue[State]] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
         self.history: deque[Swap] = deque(maxlen=REMEMBERED)
-        self._earlier: deque[Version | None] = deque(maxlen=REMEMBERED)
+        self._earlier: deque[Version] = deque(maxlen=REMEMBERED)
 
     @property
     def state(self) -> State:
@@ -109,7 +124,7 @@ class Checkpoints:
     @property
     def folder(self) -> Path:
         """What an engine that is started anew has to load."""
-        return self.version.folder if self.version else self._first
+        return self.version.folder
 
     @property
     def served(self) -> str:
@@ -163,9 +178,9 @@ class Checkpoints:
     async def rollback(self, mode: Mode, engine: Where = "same") -> Swap:
         """To the version before this one. Raises CheckpointRefused where there was none."""
         async with self._lock:
-            while self._earlier and (last := self._earlier[-1]) and not last.is_there:
+            while self._earlier and not self._earlier[-1].is_there:
                 self._earlier.pop()  # the registry has dropped it since
-            if not self._earlier or self._earlier[-1] is None:
+            if not self._earlier:
                 raise CheckpointRefused("there is no earlier version to go back to")
             return await self._load(self._earlier[-1], mode, engine, back=True)
 
@@ -241,7 +256,7 @@ class Checkpoints:
             await engine.fail()
             raise EngineUnavailable("the engine has stopped") from error
         finally:
-            weights.become(str(self.version) if self.version else self._models.served.name)
+            weights.become(str(self.version))
 
     async def _beside(self, found: Version) -> float:
         """No engine stands still: requests that come later go to the new one, and the old one ends

@@ -1,6 +1,7 @@
 """Other weights come in whole, or the old ones serve on."""
 
 import asyncio
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,9 +40,11 @@ class Opened:
     registry: Registry
     other: ScriptedEngine | None = None
     drain_seconds: float = 600
+    started: Path | None = None
 
     def __post_init__(self) -> None:
-        folder, tokenizer = self.registry.resolve("mini", "v1").folder, small_tokenizer()
+        folder = self.started or self.registry.resolve("mini", "v1").folder
+        tokenizer = small_tokenizer()
         settings = Settings(model=str(folder), served_name="small")
 
         def model(engine: ScriptedEngine) -> Model:
@@ -81,6 +84,19 @@ async def test_load_and_back(registry: Registry) -> None:
     with pytest.raises(CheckpointRefused, match="no earlier version"):
         await checkpoints.rollback("drain")
     assert gate.is_open
+
+
+async def test_back_to_a_folder_that_no_registry_has(registry: Registry, tmp_path: Path) -> None:
+    made = Opened(registry, started=checkpoint(tmp_path / "own"))
+    assert made.checkpoints.served == "small"
+    await made.checkpoints.load("mini", "v1", "drain")
+    back = await made.checkpoints.rollback("drain")
+    assert back.version == made.checkpoints.served == "small"
+    assert made.engine.swaps[-4:] == ["pause", "own", "resume", "prove"]
+    await made.checkpoints.load("mini", "v1", "drain")
+    shutil.rmtree(tmp_path / "own")
+    with pytest.raises(CheckpointRefused, match="no earlier version"):
+        await made.checkpoints.rollback("drain")
 
 
 async def test_requests_inside_are_waited_for_and_know_their_weights(registry: Registry) -> None:
