@@ -2,20 +2,18 @@
 
 import argparse
 import asyncio
-import json
 import os
 import sys
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
-from rich.console import Console
 from rich.table import Table
 
-from clients import memory
+from clients import memory, reporting
 from clients.accounts import Tally, busy, unaccounted, uncounted
 from clients.asking import Asking
 from clients.attempt import Outcome, attempt
@@ -256,15 +254,7 @@ def main(arguments: Sequence[str]) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
-    if options.json is not None:
-        options.json.write_text(
-            json.dumps({**asdict(found), "passed": found.passed}, indent=2) + "\n"
-        )
-    console = Console()
-    console.print(table(found))
-    for line in verdicts(found):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
-    return 0 if found.passed else 1
+    return reporting.told(found, options.json, table(found), verdicts(found))
 
 
 def parser() -> argparse.ArgumentParser:

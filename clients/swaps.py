@@ -6,25 +6,23 @@ answer is asked first, each alone, and only questions that tell them apart are a
 
 import argparse
 import asyncio
-import json
-import os
 import sys
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
-from rich.console import Console
 from rich.table import Table
 
+from clients import reporting
 from clients.load import Spread, percentile
 from clients.questions import questions
 from clients.servers import EngineSettings, started, vllm
-from clients.users import LIMITS, SHOWN, STALLED, Crowd, Told, crowd
-from clients.wire import BideError, authorization, error_of, parse_models
+from clients.users import SHOWN, Crowd, Told, connected, crowd
+from clients.wire import BideError, error_of, parse_models
 
 ASKED = 24
 """Questions, of which those are kept that tell the versions apart."""
@@ -199,12 +197,7 @@ async def run(options: argparse.Namespace) -> Report:
     plan = Plan(options.streams, options.swaps, options.pause, options.alone, options.mode)
     async with (
         served(options, pair) as url,
-        httpx.AsyncClient(
-            base_url=url,
-            headers=authorization(os.environ.get("BIDE_API_KEY")),
-            timeout=STALLED,
-            limits=LIMITS,
-        ) as http,
+        connected(url) as http,
     ):
         try:
             report = await exchanged(http, pair, plan)
@@ -259,15 +252,7 @@ def main(arguments: Sequence[str]) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
-    if options.json is not None:
-        options.json.write_text(
-            json.dumps({**asdict(report), "passed": report.passed}, indent=2) + "\n"
-        )
-    console = Console()
-    console.print(table(report))
-    for line in lines(report):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
-    return 0 if report.passed else 1
+    return reporting.told(report, options.json, table(report), lines(report))
 
 
 def parser() -> argparse.ArgumentParser:

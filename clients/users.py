@@ -126,15 +126,16 @@ def _text(chunk: dict[str, Any]) -> str:
     return "".join(delta.get("reasoning") or delta.get("content") or "" for delta in deltas)
 
 
+def connected(url: str) -> httpx.AsyncClient:
+    """For as many streams as there are, with the key of the environment."""
+    headers = authorization(os.environ.get("BIDE_API_KEY"))
+    return httpx.AsyncClient(base_url=url, headers=headers, timeout=STALLED, limits=LIMITS)
+
+
 async def asked(options: argparse.Namespace) -> Crowd:
     """Raises BideError where the server does not answer at the start."""
     url = options.url.rstrip("/")
-    async with httpx.AsyncClient(
-        base_url=url,
-        headers=authorization(os.environ.get("BIDE_API_KEY")),
-        timeout=STALLED,
-        limits=LIMITS,
-    ) as http:
+    async with connected(url) as http:
         try:
             model = parse_models(await http.get("/v1/models"))[0].id
         except httpx.HTTPError as error:

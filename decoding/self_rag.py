@@ -172,7 +172,7 @@ class Search:
         """Those that there is room for: none where the answer has to end here."""
         tokens, last = self._tokens, of.segments[-1] if of.segments else None
         is_same = last is not None and last.decided == tokens.same_evidence
-        if is_same and last is not None and last.passage and self._config.mode == "adaptive":
+        if last and last.passage and is_same and self._config.mode == "adaptive":
             return self._fitting(of, [Branch(last.passage, (tokens.same_evidence,))])
         if not await self._retrieves(of):
             return self._fitting(of, [Branch(None, (tokens.no_retrieval,))])

@@ -84,11 +84,7 @@ async def ask(request: Request, body: ChatRequest, ticket: Ticket) -> Asked:
     model = state.bound(body.model, ticket)
     retriever = await _retriever(state, body.self_rag)
     prompt, engine = await rendered(model, body)
-    asked = _resolved(state, model, engine, body, ticket, prompt)
-    if body.self_rag is not None and retriever is not None:
-        question = last_question(body.messages)
-        policy = model.self_rag(body.self_rag.config(), retriever, question)
-        asked = replace(asked, policy=state.programs.admitted(policy, ticket))
+    asked = _resolved(state, model, engine, body, ticket, prompt, retriever)
     await begin(request, asked, ticket)
     return asked
 
@@ -115,6 +111,7 @@ def _resolved(
     body: ChatRequest,
     ticket: Ticket,
     prompt: list[int],
+    retriever: Retriever | None,
 ) -> Asked:
     body.refuse_more(state.settings.max_n)
     body.refuse_streamed_ids()
@@ -129,7 +126,11 @@ def _resolved(
         model.settings, body.completion_limit, sampling.max_tokens, bound=bound is not None
     )
     thinking, reduced_from = reduced(state, model, thinking, control, sampling.max_tokens)
-    policy = model.policy(thinking, sampling.max_tokens, control)
+    if body.self_rag is not None and retriever is not None:
+        question = last_question(body.messages)
+        policy = model.self_rag(body.self_rag.config(), retriever, question)
+    else:
+        policy = model.policy(thinking, sampling.max_tokens, control)
     policy = state.programs.admitted(policy, ticket)
     if read_calls is not None:
         parallel = body.parallel_tool_calls is not False

@@ -15,6 +15,7 @@ router = APIRouter(prefix="/v1/indexes")
 
 Name = Annotated[str, Path(max_length=100)]
 Id = Annotated[str, Field(min_length=1, max_length=1000)]
+CHANGES = openapi.refusals(*openapi.BODY, 403, 404)
 MOST = 10_000
 """Documents of a call."""
 
@@ -73,7 +74,7 @@ async def drop_index(name: Name, request: Request) -> dict[str, Any]:
 @router.post(
     "/{name}/documents",
     dependencies=[ADMIN],
-    responses=openapi.refusals(*openapi.BODY, 403, 404),
+    responses=CHANGES,
 )
 async def upsert_documents(name: Name, body: DocumentsRequest, request: Request) -> dict[str, Any]:
     """Of the same ids they replace what was there."""
@@ -85,7 +86,7 @@ async def upsert_documents(name: Name, body: DocumentsRequest, request: Request)
 @router.post(
     "/{name}/documents/delete",
     dependencies=[ADMIN],
-    responses=openapi.refusals(*openapi.BODY, 403, 404),
+    responses=CHANGES,
 )
 async def delete_documents(name: Name, body: DeleteRequest, request: Request) -> dict[str, Any]:
     index = await State.of(request).indexes.get(name)
@@ -95,7 +96,7 @@ async def delete_documents(name: Name, body: DeleteRequest, request: Request) ->
 @router.post(
     "/{name}/documents/missing",
     dependencies=[ADMIN],
-    responses=openapi.refusals(*openapi.BODY, 403, 404),
+    responses=CHANGES,
 )
 async def missing_documents(name: Name, body: MissingRequest, request: Request) -> dict[str, Any]:
     """Those that have to be added, or added again."""

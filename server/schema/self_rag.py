@@ -1,6 +1,6 @@
 """`"self_rag": {…}` of a chat: what the answer may rest on, and how the best of it is found."""
 
-from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from decoding.critique import Weights
 from decoding.passages import Given, Passage, Retriever
 from decoding.self_rag import Mode, SelfRagConfig
-from decoding.types import Citation, Evidence, Trial
+from decoding.types import Evidence
 from server.schema.thinking import Strict
 
 MOST_DOCUMENTS = 1000
@@ -81,36 +81,9 @@ class SelfRagFields(Strict):
 
 def evidence_object(evidence: Evidence, *, tree: bool) -> dict[str, Any]:
     told = {
-        "citations": [_citation(each) for each in evidence.citations],
+        "citations": [asdict(each) for each in evidence.citations],
         "utility": evidence.utility,
         "retrievals": evidence.retrievals,
         "passages": evidence.passages,
     }
-    return told | {"tree": _tree(evidence.trials)} if tree else told
-
-
-def _citation(citation: Citation) -> dict[str, Any]:
-    return {
-        "start": citation.start,
-        "end": citation.end,
-        "number": citation.number,
-        "document_id": citation.document_id,
-        "relevance": citation.relevance,
-        "support": citation.support,
-    }
-
-
-def _tree(trials: Sequence[Trial]) -> list[dict[str, Any]]:
-    return [
-        {
-            "parent": each.parent,
-            "document_id": each.document_id,
-            "text": each.text,
-            "score": each.score,
-            "relevance": each.relevance,
-            "support": each.support,
-            "utility": each.utility,
-            "chosen": each.chosen,
-        }
-        for each in trials
-    ]
+    return told | {"tree": [asdict(each) for each in evidence.trials]} if tree else told

@@ -20,6 +20,7 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
+from clients.load import all_of
 from clients.wire import BideError, error_of
 from training.evaluate.intervals import wilson
 from training.world import lookups
@@ -164,7 +165,7 @@ class Examiner:
     async def tally(self, questions: Sequence[Question], method: Mapping[str, Any]) -> Tally:
         """Raises BideError."""
         found = Tally()
-        replies = await asyncio.gather(*(self._ask(each, method) for each in questions))
+        replies = await all_of([self._ask(each, method) for each in questions])
         for question, (content, told) in zip(questions, replies, strict=True):
             found.add(question, content, told)
         return found
