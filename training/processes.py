@@ -68,8 +68,11 @@ class Processes:
             dist.barrier(group=_patient())
 
     def leave(self) -> None:
+        """Ends the threads that carry messages: one that still lets go of a tensor while the
+        interpreter ends would abort the process (pytorch#179291)."""
         if self.count > 1:
             dist.destroy_process_group()
+            _patient.cache_clear()
 
     def share(
         self, model: nn.Module, layers: str = "model.layers", *, compiled: bool = False
