@@ -42,21 +42,21 @@ def wants_retrieval(
     probabilities: Probabilities, tokens: Reflection, threshold: float
 ) -> bool | None:
     """None where the model says neither."""
-    share = _share(probabilities, {tokens.retrieval: 1.0, tokens.no_retrieval: 0.0})
-    return None if share is None else share > threshold
+    found = share(probabilities, {tokens.retrieval: 1.0, tokens.no_retrieval: 0.0})
+    return None if found is None else found > threshold
 
 
 def relevance(probabilities: Probabilities, tokens: Reflection) -> float | None:
-    return _share(probabilities, {tokens.relevant: 1.0, tokens.irrelevant: 0.0})
+    return share(probabilities, {tokens.relevant: 1.0, tokens.irrelevant: 0.0})
 
 
 def support(probabilities: Probabilities, tokens: Reflection) -> float | None:
     worth = {tokens.fully: 1.0, tokens.partially: PARTIAL, tokens.unsupported: 0.0}
-    return _share(probabilities, worth)
+    return share(probabilities, worth)
 
 
 def utility(probabilities: Probabilities, tokens: Reflection) -> float | None:
-    return _share(probabilities, dict(zip(tokens.utilities, USEFULNESS, strict=True)))
+    return share(probabilities, dict(zip(tokens.utilities, USEFULNESS, strict=True)))
 
 
 def score(logprobs: Sequence[float], critique: Critique, weights: Weights) -> float:
@@ -70,7 +70,7 @@ def score(logprobs: Sequence[float], critique: Critique, weights: Weights) -> fl
     )
 
 
-def _share(probabilities: Probabilities, worth: Mapping[int, float]) -> float | None:
+def share(probabilities: Probabilities, worth: Mapping[int, float]) -> float | None:
     """The mean worth, weighed by probability."""
     total = sum(probabilities.get(token, 0.0) for token in worth)
     if total <= 0:

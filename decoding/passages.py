@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from decoding.engine import Codec
+
 
 @dataclass(frozen=True, slots=True)
 class Passage:
@@ -14,10 +16,21 @@ class Passage:
     text: str
     title: str = ""
 
+    @property
+    def whole(self) -> str:
+        return f"{self.title}\n{self.text}" if self.title else self.text
+
+
+class RetrievalError(Exception):
+    """Nothing could be searched; the message says why."""
+
 
 class Retriever(Protocol):
     async def search(self, query: str, count: int) -> Sequence[Passage]:
-        """The passages that say most about it, the best first; fewer where there are no more."""
+        """The passages that say most about it, the best first; fewer where there are no more.
+
+        Raises RetrievalError.
+        """
         ...
 
 
@@ -32,6 +45,30 @@ class Given:
         # A stable order: of those that share as many, the one that was given first.
         ranked = sorted(self._passages, key=lambda each: -len(asked & each[1]))
         return [passage for passage, _ in ranked[:count]]
+
+
+@dataclass(frozen=True, slots=True)
+class Neutral:
+    """Another's passages, with nothing left in them that commands the model.
+
+    controls, control_ids: what is more than text to it, as texts and as tokens.
+    """
+
+    inner: Retriever
+    codec: Codec
+    controls: tuple[str, ...]
+    control_ids: frozenset[int]
+
+    async def search(self, query: str, count: int) -> Sequence[Passage]:
+        found = await self.inner.search(query, count)
+        return [Passage(each.id, self._text(each.text), self._text(each.title)) for each in found]
+
+    def _text(self, text: str) -> str:
+        """A tokenizer may take other spellings for a control than its own: those are left out."""
+        text = neutral(text, self.controls)
+        while self.control_ids.intersection(ids := self.codec.encode(text)):
+            text = self.codec.decode([each for each in ids if each not in self.control_ids])
+        return text
 
 
 def neutral(text: str, controls: Sequence[str]) -> str:

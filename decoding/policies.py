@@ -9,6 +9,7 @@ from decoding.direct import Direct
 from decoding.engine import Codec, Policy
 from decoding.limits import BudgetConfig, BudgetError, answer_share
 from decoding.markers import Markers
+from decoding.scholar import Scholar, ScholarConfig
 from decoding.scoring import Scoring
 from decoding.self_rag import SelfRag, SelfRagConfig
 from decoding.vote import Vote, VoteConfig, VoteError
@@ -18,6 +19,8 @@ __all__ = [
     "BudgetConfig",
     "BudgetError",
     "Disabled",
+    "Scholar",
+    "ScholarConfig",
     "SelfRag",
     "SelfRagConfig",
     "ThinkingConfig",

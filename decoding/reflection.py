@@ -54,6 +54,10 @@ class Reflection:
         return self.retrieval, self.no_retrieval, self.same_evidence
 
     @property
+    def ids(self) -> frozenset[int]:
+        return frozenset((*self.told, self.paragraph, self.end_of_paragraph))
+
+    @property
     def relevances(self) -> tuple[int, ...]:
         return self.relevant, self.irrelevant
 

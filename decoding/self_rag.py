@@ -8,21 +8,22 @@ segment.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, TypeVar
+from typing import Literal
 
 from decoding.citing import Citing
+from decoding.critic import read_in
 from decoding.critique import Probabilities, Weights, wants_retrieval
 from decoding.engine import Codec, Engine
-from decoding.passages import Passage, Retriever, neutral
+from decoding.passages import Passage, Retriever
 from decoding.reflection import Reflection
 from decoding.seeds import derived
 from decoding.segments import Drawing, Segment
+from decoding.together import together
 from decoding.types import Delta, Event, Evidence, Final, Finish, Sampling, Trial, Usage
 
-Result = TypeVar("Result")
 Mode = Literal["adaptive", "always", "never"]
 
 
@@ -45,8 +46,7 @@ class SelfRagConfig:
 @dataclass(frozen=True, slots=True)
 class SelfRag:
     """The policy. question: what is searched for first; context: tokens that the model reads at
-    most, passages among them; controls, control_ids: what no passage may contain, as texts and as
-    tokens."""
+    most, passages among them."""
 
     config: SelfRagConfig
     tokens: Reflection
@@ -55,8 +55,6 @@ class SelfRag:
     retriever: Retriever
     question: str
     context: int
-    controls: tuple[str, ...] = ()
-    control_ids: frozenset[int] = frozenset()
     at_once: int = 16
     """Branches that are written at once: one answer's are not to fill the engine."""
 
@@ -179,7 +177,8 @@ class Search:
         query = f"{self._of.question} {last.text.strip()}" if last else self._of.question
         passages = await self._of.retriever.search(query, self._config.top_k)
         self._retrievals += 1
-        found = self._fitting(of, [Branch(each, self._read_in(each)) for each in passages])
+        read = [Branch(each, read_in(each, tokens, self._of.codec)) for each in passages]
+        found = self._fitting(of, read)
         self._read += len(found)
         return found or self._fitting(of, [Branch(None, (tokens.no_retrieval,))])
 
@@ -217,14 +216,6 @@ class Search:
             return []
         used = len(self._prompt) + len(of.ids)
         return [each for each in branches if used + len(each.context) < self._of.context]
-
-    def _read_in(self, passage: Passage) -> tuple[int, ...]:
-        tokens = self._tokens
-        said = f"{passage.title}\n{passage.text}" if passage.title else passage.text
-        text = self._of.codec.encode(neutral(said, self._of.controls))
-        # A tokenizer may take other spellings for a control than its own.
-        text = [token for token in text if token not in self._of.control_ids]
-        return (tokens.retrieval, tokens.paragraph, *text, tokens.end_of_paragraph)
 
     def _drawing(self) -> Drawing:
         return Drawing(self._tokens, self._of.codec, self._of.turn_ends)
@@ -295,16 +286,6 @@ class Search:
         is_whole = bool(answer.segments) and answer.segments[-1].ended_turn
         finish: Finish = "stop" if is_whole else "length"
         return Final(finish, usage, completion, evidence=evidence)
-
-
-async def together(work: Sequence[Coroutine[Any, Any, Result]]) -> list[Result]:
-    """Their results in order; the first failure ends the others, and is raised itself."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(each) for each in work]
-    except ExceptionGroup as failures:
-        raise failures.exceptions[0] from None
-    return [task.result() for task in tasks]
 
 
 def _is_supported(hypothesis: Hypothesis) -> bool:

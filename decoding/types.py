@@ -286,6 +286,84 @@ class Evidence:
     trials: tuple[Trial, ...]
 
 
+Stage = Literal["retrieve", "rerank", "write", "verify", "feedback", "revise", "repair"]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A stage of a researched answer is over. round: how many revisions were begun before it.
+
+    outcome: "done", or what went wrong with it; generated: tokens; count: what it came to, be it
+    passages found, passages judged, statements written, points of feedback or statements checked.
+    """
+
+    stage: Stage
+    round: int
+    outcome: str
+    count: int
+    generated: int
+    choice: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A passage that an answer could cite. relevance: from 0 to 1, None where it was not judged."""
+
+    number: int
+    document_id: str
+    title: str
+    relevance: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """Of feedback on a draft. query: for passages that it lacks, empty for none.
+
+    accepted: whether the draft that was revised after it took the place of the one before.
+    """
+
+    comment: str
+    query: str
+    accepted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Grounding:
+    """How a text stands on its passages.
+
+    statements: that say something; supported: those that a passage they cite supports; citations:
+    and right: those that support what they stand behind.
+    """
+
+    statements: int
+    supported: int
+    citations: int
+    right: int
+
+    @property
+    def precision(self) -> float | None:
+        """None where nothing is cited."""
+        return self.right / self.citations if self.citations else None
+
+    @property
+    def recall(self) -> float | None:
+        """None where nothing is said."""
+        return self.supported / self.statements if self.statements else None
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """What a researched answer rests on. written, final: as it stood before its citations were
+    verified, and as it is."""
+
+    citations: tuple[Citation, ...]
+    sources: tuple[Source, ...]
+    feedback: tuple[Point, ...]
+    written: Grounding
+    final: Grounding
+    steps: tuple[Step, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Final:
     """The last event of an answer. `token_ids` is the whole completion, markers included.
@@ -301,6 +379,7 @@ class Final:
     choice: int = 0
     stop_text: str | None = None
     evidence: Evidence | None = None
+    study: Study | None = None
 
 
-Event = Score | Delta | Ballot | Final
+Event = Score | Delta | Ballot | Step | Final

@@ -16,6 +16,7 @@ from decoding.policies import ThinkingConfig, Vote
 from decoding.tool_calls import ToolCalling, ToolReader
 from decoding.types import Grammar, Sampling
 from server.admission import Ticket
+from server.engine import grounding
 from server.engine.model import Model
 from server.entrance import first_place
 from server.gathering import chunk_tokens
@@ -25,7 +26,7 @@ from server.schema.chat import ChatRequest
 from server.schema.controls import ControlFields
 from server.schema.messages import for_template, images_of, last_question
 from server.schema.response_format import Binding
-from server.schema.self_rag import SelfRagFields
+from server.schema.sources import SourceFields
 from server.schema.thinking import longest_thought
 from server.schema.tools import Forced
 from server.state import State
@@ -82,7 +83,7 @@ async def ask(request: Request, body: ChatRequest, ticket: Ticket) -> Asked:
     """
     state = State.of(request)
     model = state.bound(body.model, ticket)
-    retriever = await _retriever(state, body.self_rag)
+    retriever = await _retriever(state, body.self_rag or body.scholar)
     prompt, engine = await rendered(model, body)
     asked = _resolved(state, model, engine, body, ticket, prompt, retriever)
     await begin(request, asked, ticket)
@@ -97,11 +98,23 @@ async def begin(request: Request, asked: Asked, ticket: Ticket) -> None:
     note(request, {"x-bide-checkpoint": asked.model.checkpoint})
 
 
-async def _retriever(state: State, fields: SelfRagFields | None) -> Retriever | None:
+async def _retriever(state: State, fields: SourceFields | None) -> Retriever | None:
     """Raises UnknownIndex."""
     if fields is None or fields.index is None:
-        return None if fields is None else fields.retriever()
+        return None if fields is None else fields.given()
     return await state.indexes.get(fields.index)
+
+
+def _grounded(model: Model, body: ChatRequest, retriever: Retriever) -> Policy | None:
+    """What rests on passages; None for what rests on none."""
+    if body.self_rag is not None:
+        question = last_question(body.messages)
+        return grounding.self_rag(model, body.self_rag.config(), retriever, question)
+    if body.scholar is not None:
+        told = for_template(body.messages), body.template_arguments
+        question = last_question(body.messages)
+        return grounding.scholar(model, body.scholar.config(), retriever, question, *told)
+    return None
 
 
 def _resolved(
@@ -126,11 +139,8 @@ def _resolved(
         model.settings, body.completion_limit, sampling.max_tokens, bound=bound is not None
     )
     thinking, reduced_from = reduced(state, model, thinking, control, sampling.max_tokens)
-    if body.self_rag is not None and retriever is not None:
-        question = last_question(body.messages)
-        policy = model.self_rag(body.self_rag.config(), retriever, question)
-    else:
-        policy = model.policy(thinking, sampling.max_tokens, control)
+    grounded = _grounded(model, body, retriever) if retriever is not None else None
+    policy = grounded or model.policy(thinking, sampling.max_tokens, control)
     policy = state.programs.admitted(policy, ticket)
     if read_calls is not None:
         parallel = body.parallel_tool_calls is not False

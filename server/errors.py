@@ -13,6 +13,7 @@ ApiError
 │   ├── TooManyAtOnce
 │   └── QueueFull
 ├── InternalError       500
+├── SearchUnavailable   502
 ├── VerifierUnavailable 502
 ├── EngineUnavailable   503  says when to come again
 └── QueueTimeout        503  says when to come again
@@ -32,6 +33,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
 from decoding.mathematics import MathsUnavailable
+from decoding.passages import RetrievalError
 
 log = logging.getLogger(__name__)
 
@@ -166,6 +168,10 @@ class QueueTimeout(ApiError):
 class InternalError(ApiError):
     def __init__(self) -> None:
         super().__init__("internal error", code="internal_error")
+
+
+class SearchUnavailable(ApiError, RetrievalError):
+    status = 502
 
 
 class VerifierUnavailable(ApiError):

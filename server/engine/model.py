@@ -11,11 +11,8 @@ from decoding.controls import Control, instruction
 from decoding.engine import Codec, Engine, Policy
 from decoding.hermes import grammar_of_calls
 from decoding.markers import PROFILES, Markers, Profile, custom, detect, resolve
-from decoding.passages import Retriever
 from decoding.policies import (
     BudgetError,
-    SelfRag,
-    SelfRagConfig,
     ThinkingConfig,
     build,
     plain,
@@ -56,7 +53,7 @@ class Model:
         self.vocabulary = len(tokenizer)
         self.codec: Codec = TokenizerCodec(tokenizer)
         self._tokenizer = tokenizer
-        self._turn_ends = turn_ends
+        self.turn_ends = turn_ends
         self._max_prompt = settings.max_prompt_tokens
         self._max_images = settings.max_images
         self._answer_reserve = settings.answer_reserve
@@ -221,35 +218,17 @@ class Model:
 
     def continuation(self, *, scores: bool) -> Policy:
         """Of a raw prompt, about whose thinking nothing is to be done."""
-        return plain(self._turn_ends, scores=scores)
-
-    def self_rag(self, config: SelfRagConfig, retriever: Retriever, question: str) -> Policy:
-        """Raises InvalidRequest for a model that was not taught to criticise what it writes."""
-        if self.reflection is None:
-            message = "this model has no reflection tokens"
-            raise InvalidRequest(f"self_rag: {message}", "self_rag")
-        return SelfRag(
-            config,
-            self.reflection,
-            self.codec,
-            self._turn_ends,
-            retriever,
-            question,
-            self.max_model_len,
-            self._controls,
-            self._control_ids,
-        )
+        return plain(self.turn_ends, scores=scores)
 
     @property
-    def _control_ids(self) -> frozenset[int]:
+    def control_ids(self) -> frozenset[int]:
         """Tokens that are more than text to this model."""
-        assert self.reflection is not None
         added = self._tokenizer.get_added_vocab().values()
-        own = (*self.reflection.told, self.reflection.paragraph, self.reflection.end_of_paragraph)
-        return frozenset((*added, *self._tokenizer.all_special_ids, *own, *self._turn_ends))
+        found = frozenset((*added, *self._tokenizer.all_special_ids, *self.turn_ends))
+        return found if self.reflection is None else found | self.reflection.ids
 
     @property
-    def _controls(self) -> tuple[str, ...]:
+    def controls(self) -> tuple[str, ...]:
         """Texts that are more than text to this model."""
         found = {*self._tokenizer.get_added_vocab(), *self._tokenizer.all_special_tokens}
         if self.markers is not None:
@@ -265,7 +244,7 @@ class Model:
                 thinking,
                 codec=self.codec,
                 markers=self.markers,
-                turn_ends=self._turn_ends,
+                turn_ends=self.turn_ends,
                 answer_reserve=self._answer_reserve,
                 max_tokens=max_tokens,
                 control=control,

@@ -10,6 +10,7 @@ from server.errors import InvalidRequest
 from server.schema.messages import Message
 from server.schema.response_format import Binding, ResponseFormat, StructuredOutputs
 from server.schema.sampling import WHOLE_REPLY_CHUNK, SamplingFields, Stop, stop_texts
+from server.schema.scholar import ScholarFields
 from server.schema.self_rag import SelfRagFields
 from server.schema.thinking import Strict, ThinkingAliases
 from server.schema.tools import Forced, ToolFields
@@ -33,6 +34,7 @@ class ChatRequest(ThinkingAliases, SamplingFields, ToolFields):
     n: int = Field(1, ge=1, le=128)
     vote: VoteFields | None = None
     self_rag: SelfRagFields | None = None
+    scholar: ScholarFields | None = None
     max_tokens: int | None = Field(None, ge=1, examples=[400])
     max_completion_tokens: int | None = Field(None, ge=1, examples=[400])
     stop: Stop = None
@@ -75,13 +77,13 @@ class ChatRequest(ThinkingAliases, SamplingFields, ToolFields):
     @property
     def thinks(self) -> bool:
         """Raises InvalidRequest where fields disagree on it."""
-        if self.self_rag is None:
+        if self.self_rag is None and self.scholar is None:
             return super().thinks
-        self._refuse_beside_self_rag()
+        self._refuse_beside("scholar" if self.self_rag is None else "self_rag")
         return False
 
-    def _refuse_beside_self_rag(self) -> None:
-        """What has no meaning for an answer that is searched for."""
+    def _refuse_beside(self, grounded: str) -> None:
+        """What has no meaning for an answer that rests on passages."""
         others = {
             "thinking": self.speak and super().thinks,
             "vote": self.vote,
@@ -90,10 +92,11 @@ class ChatRequest(ThinkingAliases, SamplingFields, ToolFields):
             "structured_outputs": self.structured_outputs,
             "logprobs": self.logprobs,
             "stop": self.stop,
+            "scholar": grounded == "self_rag" and self.scholar,
         }
         for field, given in others.items():
             if given:
-                raise InvalidRequest(f"{field}: cannot be together with self_rag", field)
+                raise InvalidRequest(f"{field}: cannot be together with {grounded}", field)
 
     @property
     def completion_limit(self) -> int | None:

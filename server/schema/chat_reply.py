@@ -9,6 +9,7 @@ from decoding.types import (
     Delta,
     Event,
     Final,
+    Step,
     TokenLogprob,
     ToolCall,
     ToolCallDelta,
@@ -20,6 +21,7 @@ from server.outcome import Outcome
 from server.schema.controls import ControlFields
 from server.schema.details import thinking_object, usage_object, vote_object
 from server.schema.logprobs import logprobs_object
+from server.schema.scholar import step_object, study_object
 from server.schema.self_rag import evidence_object
 
 
@@ -87,6 +89,8 @@ class ChatReply:
             details["vote"] = vote_object(final.vote)
         if final.evidence is not None:
             details["self_rag"] = evidence_object(final.evidence, tree=self._tree)
+        if final.study is not None:
+            details["scholar"] = study_object(final.study)
         return self._chunk(index, {}, finish_reason=final.finish, **details)
 
     def ballot(self, ballot: Ballot) -> dict[str, Any]:
@@ -98,6 +102,10 @@ class ChatReply:
             "tokens": ballot.generated,
         }
         return self._chunk(0, {}, ballot=details)
+
+    def step(self, index: int, step: Step) -> dict[str, Any]:
+        """An empty delta, with the stage that is over beside it."""
+        return self._chunk(index, {}, step=step_object(step))
 
     def usage(self, usages: Sequence[Usage]) -> dict[str, Any]:
         return {
@@ -128,6 +136,8 @@ class ChatReply:
             choice["vote"] = vote_object(final.vote)
         if final.evidence is not None:
             choice["self_rag"] = evidence_object(final.evidence, tree=self._tree)
+        if final.study is not None:
+            choice["scholar"] = study_object(final.study)
         if self._token_ids is not None:
             choice["token_ids"] = list(final.token_ids)
         return choice
@@ -202,6 +212,8 @@ class ChatStream:
             yield sse.event(self._reply.opening(index))
         if isinstance(event, Ballot):
             yield sse.event(self._reply.ballot(event))
+        elif isinstance(event, Step):
+            yield sse.event(self._reply.step(index, event))
         elif isinstance(event, Final):
             self._finals.append(event)
             yield sse.event(self._reply.closing(index, event))

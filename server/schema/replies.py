@@ -9,7 +9,7 @@ from typing import Any, Literal, NotRequired
 from pydantic import ConfigDict, with_config
 from typing_extensions import TypedDict
 
-from decoding.types import End, Finish, Stop
+from decoding.types import End, Finish, Stage, Stop
 
 closed = with_config(ConfigDict(extra="forbid"))
 
@@ -86,6 +86,50 @@ class SelfRag(TypedDict):
 
 
 @closed
+class Source(TypedDict):
+    number: int
+    document_id: str
+    title: str
+    relevance: float | None
+
+
+@closed
+class Point(TypedDict):
+    comment: str
+    query: str
+    accepted: bool
+
+
+@closed
+class Grounding(TypedDict):
+    statements: int
+    supported: int
+    citations: int
+    right: int
+    precision: float | None
+    recall: float | None
+
+
+@closed
+class Step(TypedDict):
+    stage: Stage
+    round: int
+    outcome: str
+    count: int
+    generated: int
+
+
+@closed
+class Scholar(TypedDict):
+    citations: list[Citation]
+    sources: list[Source]
+    feedback: list[Point]
+    written: Grounding
+    final: Grounding
+    steps: list[Step]
+
+
+@closed
 class TokenDetails(TypedDict):
     reasoning_tokens: int
     injected_tokens: int
@@ -150,6 +194,7 @@ class ChatChoice(TypedDict):
     thinking: Thinking | None
     vote: NotRequired[Vote]
     self_rag: NotRequired[SelfRag]
+    scholar: NotRequired[Scholar]
     token_ids: NotRequired[list[int]]
 
 

@@ -3,23 +3,13 @@
 from dataclasses import asdict
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from decoding.critique import Weights
-from decoding.passages import Given, Passage, Retriever
 from decoding.self_rag import Mode, SelfRagConfig
 from decoding.types import Evidence
+from server.schema.sources import SourceFields
 from server.schema.thinking import Strict
-
-MOST_DOCUMENTS = 1000
-
-
-class DocumentFields(Strict):
-    """id: by which citations name it; its number in the list where none is said."""
-
-    id: str | None = Field(None, min_length=1, max_length=1000)
-    title: str = ""
-    text: str = Field(min_length=1)
 
 
 class WeightFields(Strict):
@@ -30,11 +20,9 @@ class WeightFields(Strict):
     utility: float = Field(0.5, ge=0, le=100, allow_inf_nan=False)
 
 
-class SelfRagFields(Strict):
+class SelfRagFields(SourceFields):
     """tree: whether all that was tried is told, and not only what is in the answer."""
 
-    documents: list[DocumentFields] = Field([], max_length=MOST_DOCUMENTS)
-    index: str | None = Field(None, max_length=100)
     mode: Mode = "adaptive"
     threshold: float = Field(0.2, ge=0, le=1)
     top_k: int = Field(5, ge=1, le=20)
@@ -45,27 +33,9 @@ class SelfRagFields(Strict):
     scoring: Literal["paper"] = "paper"
     tree: bool = False
 
-    @model_validator(mode="after")
-    def _something_to_rest_on(self) -> "SelfRagFields":
-        if self.mode != "never" and not (self.documents or self.index):
-            raise ValueError('should have documents or an index, unless mode is "never"')
-        if self.documents and self.index:
-            raise ValueError("should have documents or an index, not both")
-        names = [each.id for each in self.passages]
-        if twice := next((name for name in names if names.count(name) > 1), None):
-            raise ValueError(f"documents: two have the id {twice!r}")
-        return self
-
     @property
-    def passages(self) -> list[Passage]:
-        return [
-            Passage(each.id or str(number), each.text, each.title)
-            for number, each in enumerate(self.documents, 1)
-        ]
-
-    def retriever(self) -> Retriever:
-        """Of the documents that came along."""
-        return Given(self.passages)
+    def needs_sources(self) -> bool:
+        return self.mode != "never"
 
     def config(self) -> SelfRagConfig:
         return SelfRagConfig(

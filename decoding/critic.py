@@ -1,0 +1,165 @@
+"""What a critic says of passages and statements: by reflection tokens, or by short questions.
+
+A model that was taught reflection tokens says what it thinks with one of them. Any other is asked,
+and the first tokens of the few answers that there may be are weighed among themselves, as the
+reflection tokens are: a critic is what can be asked, and not what was trained.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+from math import exp
+from typing import Protocol
+
+from decoding import critique
+from decoding.critique import PARTIAL, USEFULNESS, Probabilities
+from decoding.engine import Codec, Engine
+from decoding.passages import Passage
+from decoding.reflection import Reflection
+from decoding.types import Sampling
+
+Ask = Callable[[str], Sequence[int]]
+"""A user's message as the model's template has it, up to where a turn without thinking begins."""
+
+YES_OR_NO = {"Yes": 1.0, "No": 0.0}
+SUPPORTED = {"Fully": 1.0, "Partially": PARTIAL, "No": 0.0}
+GRADES = {str(grade): worth for grade, worth in enumerate(USEFULNESS, 1)}
+
+NEEDS = """{question}
+{so_far}
+Is something to be looked up before {next}? Answer Yes or No."""
+RELEVANCE = """Question: {question}
+Passage: {passage}
+Does the passage help to answer the question? Answer Yes or No."""
+SUPPORT = """Passage: {passage}
+Statement: {statement}
+Does the passage say what the statement says? Answer Fully, Partially or No."""
+UTILITY = """Question: {question}
+Answer: {answer}
+How useful is the answer, from 1 to 5? Answer with the number."""
+
+
+class Critic(Protocol):
+    """Each judgement is a number, or None where the model says none of what could be said."""
+
+    async def relevance(self, question: str, passage: Passage) -> float | None:
+        """From 0 to 1."""
+        ...
+
+    async def support(self, question: str, passage: Passage, statement: str) -> float | None:
+        """From 0 to 1."""
+        ...
+
+
+CriticOf = Callable[[Engine, Sampling], Critic]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A critic that is asked. context: tokens that it reads at most; what asks for more is not
+    asked, and has no answer."""
+
+    engine: Engine
+    codec: Codec
+    ask: Ask
+    sampling: Sampling
+    context: int
+    places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(16))
+
+    async def needs_passage(self, question: str, answer: str) -> float | None:
+        """Whether something is to be looked up before the answer goes on; from 0 to 1."""
+        so_far = f"So far: {answer}" if answer else ""
+        text = NEEDS.format(
+            question=question, so_far=so_far, next="going on" if answer else "answering"
+        )
+        return await self._judged(text, YES_OR_NO)
+
+    async def relevance(self, question: str, passage: Passage) -> float | None:
+        text = RELEVANCE.format(question=question, passage=passage.whole)
+        return await self._judged(text, YES_OR_NO)
+
+    async def support(self, question: str, passage: Passage, statement: str) -> float | None:
+        text = SUPPORT.format(passage=passage.whole, statement=statement)
+        return await self._judged(text, SUPPORTED)
+
+    async def utility(self, question: str, answer: str) -> float | None:
+        """From -1 to 1."""
+        return await self._judged(UTILITY.format(question=question, answer=answer), GRADES)
+
+    async def _judged(self, text: str, worths: Mapping[str, float]) -> float | None:
+        tokens = first_tokens(self.codec, worths)
+        prompt = self.ask(text)
+        if len(prompt) >= self.context:
+            return None
+        async with self.places:
+            found = await first_probabilities(self.engine, prompt, self.sampling, tuple(tokens))
+        return critique.share(found, tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class Reflecting:
+    """A critic by reflection tokens: it reads a passage as it would while it answers."""
+
+    engine: Engine
+    codec: Codec
+    ask: Ask
+    sampling: Sampling
+    context: int
+    tokens: Reflection
+    places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(16))
+
+    async def relevance(self, question: str, passage: Passage) -> float | None:
+        prompt = (*self.ask(question), *read_in(passage, self.tokens, self.codec))
+        return critique.relevance(await self._said(prompt), self.tokens)
+
+    async def support(self, question: str, passage: Passage, statement: str) -> float | None:
+        read = read_in(passage, self.tokens, self.codec)
+        said = self.codec.encode(f"{statement} ")
+        prompt = (*self.ask(question), *read, self.tokens.relevant, *said)
+        return critique.support(await self._said(prompt), self.tokens)
+
+    async def _said(self, prompt: Sequence[int]) -> Probabilities:
+        if len(prompt) >= self.context:
+            return {}
+        async with self.places:
+            return await first_probabilities(self.engine, prompt, self.sampling, self.tokens.told)
+
+
+def read_in(passage: Passage, tokens: Reflection, codec: Codec) -> tuple[int, ...]:
+    """A passage as a model of Self-RAG's kind reads it."""
+    text = codec.encode(passage.whole)
+    return (tokens.retrieval, tokens.paragraph, *text, tokens.end_of_paragraph)
+
+
+async def first_probabilities(
+    engine: Engine, prompt: Sequence[int], sampling: Sampling, told: tuple[int, ...]
+) -> Probabilities:
+    """Of these tokens, where the model goes on from the prompt."""
+    asked = replace(
+        sampling,
+        max_tokens=1,
+        temperature=0.0,
+        told_ids=told,
+        ignore_eos=True,
+        aside=True,
+        stop=(),
+        grammar=None,
+        logprobs=None,
+    )
+    found: dict[int, float] = {}
+    async with aclosing(engine.generate(prompt, asked)) as chunks:
+        async for chunk in chunks:
+            for each in chunk.told[:1]:
+                found = {token: exp(logprob) for token, logprob in each.items()}
+    return found
+
+
+def first_tokens(codec: Codec, worths: Mapping[str, float]) -> dict[int, float]:
+    """By the tokens that begin one of these answers, in the spellings that models use, its worth;
+    those that begin several say nothing."""
+    found: dict[int, set[float]] = {}
+    for word, worth in worths.items():
+        for spelled in (word, f" {word}", word.lower(), f" {word.lower()}", word.upper()):
+            found.setdefault(codec.encode(spelled)[0], set()).add(worth)
+    return {token: each.pop() for token, each in found.items() if len(each) == 1}
