@@ -38,12 +38,9 @@ class Critique:
     utility: float | None = None
 
 
-def wants_retrieval(
-    probabilities: Probabilities, tokens: Reflection, threshold: float
-) -> bool | None:
-    """None where the model says neither."""
-    found = share(probabilities, {tokens.retrieval: 1.0, tokens.no_retrieval: 0.0})
-    return None if found is None else found > threshold
+def retrieval(probabilities: Probabilities, tokens: Reflection) -> float | None:
+    """p([Retrieval]) of the two decisions, in probabilities and not in their logarithms."""
+    return share(probabilities, {tokens.retrieval: 1.0, tokens.no_retrieval: 0.0})
 
 
 def relevance(probabilities: Probabilities, tokens: Reflection) -> float | None:

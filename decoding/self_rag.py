@@ -7,20 +7,17 @@ until the search is over; each continues its own text alone; and passages are se
 segment.
 """
 
-import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from decoding.citing import Citing
-from decoding.critic import read_in
-from decoding.critique import Probabilities, Weights, wants_retrieval
+from decoding.critique import Weights
 from decoding.engine import Codec, Engine
-from decoding.passages import Passage, Retriever
-from decoding.reflection import Reflection
-from decoding.seeds import derived
-from decoding.segments import Drawing, Segment
+from decoding.metering import Meter
+from decoding.passages import Retriever
+from decoding.segments import Branch, Segment, Writer
 from decoding.together import together
 from decoding.types import Delta, Event, Evidence, Final, Finish, Sampling, Trial, Usage
 
@@ -43,26 +40,25 @@ class SelfRagConfig:
     require_support: bool = False
 
 
+WriterOf = Callable[[Engine, Sequence[int], Sampling], Writer]
+
+
 @dataclass(frozen=True, slots=True)
 class SelfRag:
-    """The policy. question: what is searched for first; context: tokens that the model reads at
-    most, passages among them."""
+    """The policy. question: what is searched for first; writer: made for each answer."""
 
     config: SelfRagConfig
-    tokens: Reflection
     codec: Codec
-    turn_ends: frozenset[int]
     retriever: Retriever
     question: str
-    context: int
-    at_once: int = 16
-    """Branches that are written at once: one answer's are not to fill the engine."""
+    writer: WriterOf
 
     async def run(
         self, engine: Engine, prompt: Sequence[int], sampling: Sampling
     ) -> AsyncGenerator[Event, None]:
         """Content as soon as all that may still become the answer have it in common."""
-        search = Search(self, engine, prompt, sampling)
+        meter = Meter(engine)
+        search = Search(self, meter, self.writer(meter, prompt, sampling), len(prompt))
         async with aclosing(search.run()) as events:
             async for event in events:
                 yield event
@@ -77,10 +73,6 @@ class Hypothesis:
     is_cut: bool = False
 
     @property
-    def ids(self) -> tuple[int, ...]:
-        return tuple(token for each in self.segments for token in (*each.context, *each.token_ids))
-
-    @property
     def score(self) -> float:
         return sum(each.score for each in self.segments) / max(1, len(self.segments))
 
@@ -88,33 +80,19 @@ class Hypothesis:
     def has_ended(self) -> bool:
         return self.is_cut or (bool(self.segments) and self.segments[-1].ended)
 
-    @property
-    def drawn(self) -> int:
-        return sum(len(each.token_ids) for each in self.segments)
-
     def and_then(self, segment: Segment, trial: int) -> "Hypothesis":
         return Hypothesis((*self.segments, segment), (*self.trials, trial))
-
-
-@dataclass(frozen=True, slots=True)
-class Branch:
-    """A way to go on: a passage, or none, and the ids before what is to be written."""
-
-    passage: Passage | None
-    context: tuple[int, ...]
 
 
 class Search:
     """One answer: what has been tried, and what of it still may become the answer."""
 
-    def __init__(
-        self, of: SelfRag, engine: Engine, prompt: Sequence[int], sampling: Sampling
-    ) -> None:
-        self._of, self._config, self._tokens = of, of.config, of.tokens
-        self._engine, self._prompt, self._sampling = engine, tuple(prompt), sampling
-        self._calls = self._generated = self._retrievals = self._read = 0
+    def __init__(self, of: SelfRag, meter: Meter, writer: Writer, prompt: int) -> None:
+        """prompt: its tokens."""
+        self._of, self._config = of, of.config
+        self._meter, self._writer, self._prompt = meter, writer, prompt
+        self._retrievals = self._read = 0
         self._trials: list[Trial] = []
-        self._places = asyncio.Semaphore(of.at_once)
         self._citing = Citing()
         self._said: list[Delta] = []
 
@@ -146,13 +124,12 @@ class Search:
         kept = [each for each in grown if _is_supported(each)]
         left = {each.trials[:-1] for each in kept}
         dropped = [(each, of) for each, of in found if of and each.trials not in left]
-        plain = Branch(None, (self._tokens.no_retrieval,))
         again = await self._written(
             [
                 (each, branch)
                 for each, of in dropped
                 if any(branch.passage for branch in of)
-                for branch in self._fitting(each, [plain])
+                for branch in self._fitting(each, [Branch()])
             ]
         )
         kept += [each for each in again if _is_supported(each)]
@@ -161,77 +138,34 @@ class Search:
         return [*kept, *cut, *ends]
 
     async def _written(self, tries: Sequence[tuple[Hypothesis, Branch]]) -> list[Hypothesis]:
-        segments = await together([self._draw(each, branch) for each, branch in tries])
+        writes = [self._writer.write(each.segments, branch) for each, branch in tries]
+        segments = await together(writes)
         return [
             self._tried(each, segment) for (each, _), segment in zip(tries, segments, strict=True)
         ]
 
     async def _branches(self, of: Hypothesis) -> list[Branch]:
         """Those that there is room for: none where the answer has to end here."""
-        tokens, last = self._tokens, of.segments[-1] if of.segments else None
-        is_same = last is not None and last.decided == tokens.same_evidence
-        if last and last.passage and is_same and self._config.mode == "adaptive":
-            return self._fitting(of, [Branch(last.passage, (tokens.same_evidence,))])
+        last = of.segments[-1] if of.segments else None
+        if last and last.passage and last.goes_on and self._config.mode == "adaptive":
+            return self._fitting(of, [Branch(last.passage, goes_on=True)])
         if not await self._retrieves(of):
-            return self._fitting(of, [Branch(None, (tokens.no_retrieval,))])
+            return self._fitting(of, [Branch()])
         query = f"{self._of.question} {last.text.strip()}" if last else self._of.question
         passages = await self._of.retriever.search(query, self._config.top_k)
         self._retrievals += 1
-        read = [Branch(each, read_in(each, tokens, self._of.codec)) for each in passages]
-        found = self._fitting(of, read)
+        found = self._fitting(of, [Branch(each) for each in passages])
         self._read += len(found)
-        return found or self._fitting(of, [Branch(None, (tokens.no_retrieval,))])
+        return found or self._fitting(of, [Branch()])
 
     async def _retrieves(self, of: Hypothesis) -> bool:
         if self._config.mode != "adaptive":
             return self._config.mode == "always"
-        decision = of.segments[-1].decision if of.segments else await self._first_decision()
-        return bool(wants_retrieval(decision, self._tokens, self._config.threshold))
-
-    async def _first_decision(self) -> Probabilities:
-        """Asked of the engine before anything is written; later ones come with their segments."""
-        drawing = self._drawing()
-        sampling = replace(self._asked(), max_tokens=1, aside=True)
-        async with aclosing(self._engine.generate(self._prompt, sampling)) as chunks:
-            async for chunk in chunks:
-                self._generated += chunk.generated
-                drawing.see(chunk)
-        return drawing.probabilities(0)
-
-    async def _draw(self, of: Hypothesis, branch: Branch) -> Segment:
-        ids = (*self._prompt, *of.ids, *branch.context)
-        room = min(self._sampling.max_tokens - of.drawn, self._of.context - len(ids))
-        drawing = self._drawing()
-        sampling = replace(self._asked(), max_tokens=room, stop_token_ids=drawing.stops)
-        async with self._places, aclosing(self._engine.generate(ids, sampling)) as chunks:
-            async for chunk in chunks:
-                self._generated += chunk.generated
-                drawing.see(chunk)
-        goes_on = branch.context == (self._tokens.same_evidence,)
-        before = of.segments[-1] if goes_on else None
-        return drawing.segment(branch.passage, branch.context, self._config.weights, before)
+        retrieval = await self._writer.retrieval(of.segments)
+        return retrieval is not None and retrieval > self._config.threshold
 
     def _fitting(self, of: Hypothesis, branches: Sequence[Branch]) -> list[Branch]:
-        if of.drawn >= self._sampling.max_tokens:
-            return []
-        used = len(self._prompt) + len(of.ids)
-        return [each for each in branches if used + len(each.context) < self._of.context]
-
-    def _drawing(self) -> Drawing:
-        return Drawing(self._tokens, self._of.codec, self._of.turn_ends)
-
-    def _asked(self) -> Sampling:
-        """Of one call: each draws with a seed of its own."""
-        self._calls += 1
-        return replace(
-            self._sampling,
-            seed=derived(self._sampling.seed, "segment", self._calls - 1),
-            told_ids=self._tokens.told,
-            ignore_eos=True,
-            stop=(),
-            grammar=None,
-            logprobs=None,
-        )
+        return [each for each in branches if self._writer.has_room(of.segments, each)]
 
     def _tried(self, of: Hypothesis, segment: Segment) -> Hypothesis:
         number, found = len(self._trials), segment.critique
@@ -267,12 +201,12 @@ class Search:
         marked = sum(len(each.token_ids) for each in self._said if each.injected)
         completion = tuple(token for each in self._said for token in each.token_ids)
         usage = Usage(
-            prompt=len(self._prompt),
+            prompt=self._prompt,
             completion=len(completion),
             reasoning=0,
             injected=marked,
-            generated=self._generated,
-            discarded=self._generated + marked - len(completion),
+            generated=self._meter.generated,
+            discarded=self._meter.generated + marked - len(completion),
         )
         chosen = set(answer.trials)
         utilities = [each.critique.utility for each in answer.segments]

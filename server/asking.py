@@ -107,14 +107,14 @@ async def _retriever(state: State, fields: SourceFields | None) -> Retriever | N
 
 def _grounded(model: Model, body: ChatRequest, retriever: Retriever) -> Policy | None:
     """What rests on passages; None for what rests on none."""
+    if body.self_rag is None and body.scholar is None:
+        return None
+    converse = grounding.asking(model, for_template(body.messages), body.template_arguments)
+    told = retriever, last_question(body.messages), converse
     if body.self_rag is not None:
-        question = last_question(body.messages)
-        return grounding.self_rag(model, body.self_rag.config(), retriever, question)
-    if body.scholar is not None:
-        told = for_template(body.messages), body.template_arguments
-        question = last_question(body.messages)
-        return grounding.scholar(model, body.scholar.config(), retriever, question, *told)
-    return None
+        return grounding.self_rag(model, body.self_rag.config(), *told)
+    assert body.scholar is not None
+    return grounding.scholar(model, body.scholar.config(), *told)
 
 
 def _resolved(

@@ -1,5 +1,6 @@
 """Programs whose answers rest on passages, as a model can follow them."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -7,42 +8,48 @@ from decoding.critic import Ask, Asked, Critic, Reflecting
 from decoding.engine import Engine, Policy
 from decoding.passages import Neutral, Retriever
 from decoding.policies import Scholar, ScholarConfig, SelfRag, SelfRagConfig
+from decoding.prompted_writer import PromptedWriter
+from decoding.reflective_writer import ReflectiveWriter
+from decoding.segments import Writer
 from decoding.types import Sampling
 from server.engine.model import Model
-from server.errors import InvalidRequest
+
+AT_ONCE = 16
+"""Engine calls of one answer: it is not to fill the engine."""
 
 Messages = Sequence[Mapping[str, Any]]
 
 
-def self_rag(model: Model, config: SelfRagConfig, retriever: Retriever, question: str) -> Policy:
-    """Raises InvalidRequest for a model that was not taught to criticise what it writes."""
-    if model.reflection is None:
-        message = "this model has no reflection tokens"
-        raise InvalidRequest(f"self_rag: {message}", "self_rag")
-    return SelfRag(
-        config,
-        model.reflection,
-        model.codec,
-        model.turn_ends,
-        harmless(model, retriever),
-        question,
-        model.max_model_len,
-    )
+def self_rag(
+    model: Model, config: SelfRagConfig, retriever: Retriever, question: str, converse: Ask
+) -> Policy:
+    """converse: what renders a message in the place of the chat's last one."""
+
+    def writer(engine: Engine, prompt: Sequence[int], sampling: Sampling) -> Writer:
+        places = asyncio.Semaphore(AT_ONCE)
+        told = (
+            *(engine, tuple(prompt), sampling, model.codec, model.turn_ends),
+            *(model.max_model_len, config.weights, places),
+        )
+        if model.reflection is not None:
+            return ReflectiveWriter(*told, model.reflection)
+        critic = asked(model, engine, sampling, places)
+        return PromptedWriter(*told, question, converse, critic)
+
+    return SelfRag(config, model.codec, harmless(model, retriever), question, writer)
 
 
 def scholar(
-    model: Model,
-    config: ScholarConfig,
-    retriever: Retriever,
-    question: str,
-    messages: Messages,
-    template_arguments: Mapping[str, Any],
+    model: Model, config: ScholarConfig, retriever: Retriever, question: str, converse: Ask
 ) -> Policy:
-    ask = asking(model, (), template_arguments)
+    """converse: what renders a message in the place of the chat's last one."""
 
     def critic(engine: Engine, sampling: Sampling) -> Critic:
-        told = (engine, model.codec, ask, sampling, model.max_model_len)
-        return Asked(*told) if model.reflection is None else Reflecting(*told, model.reflection)
+        places = asyncio.Semaphore(AT_ONCE)
+        if model.reflection is None:
+            return asked(model, engine, sampling, places)
+        told = engine, model.codec, asking(model), sampling, model.max_model_len
+        return Reflecting(*told, model.reflection, places)
 
     return Scholar(
         config,
@@ -50,23 +57,29 @@ def scholar(
         model.turn_ends,
         harmless(model, retriever),
         question,
-        ask,
-        asking(model, messages, template_arguments),
+        asking(model),
+        converse,
         critic,
         model.max_model_len,
     )
+
+
+def asked(model: Model, engine: Engine, sampling: Sampling, places: asyncio.Semaphore) -> Asked:
+    return Asked(engine, model.codec, asking(model), sampling, model.max_model_len, places)
 
 
 def harmless(model: Model, retriever: Retriever) -> Retriever:
     return Neutral(retriever, model.codec, model.controls, model.control_ids)
 
 
-def asking(model: Model, messages: Messages, template_arguments: Mapping[str, Any]) -> Ask:
+def asking(
+    model: Model, messages: Messages = (), template_arguments: Mapping[str, Any] | None = None
+) -> Ask:
     """What renders a user's message, in the place of the last one of a conversation."""
     last = max((i for i, each in enumerate(messages) if each["role"] == "user"), default=0)
 
     def ask(text: str) -> Sequence[int]:
         said = [*messages[:last], {"role": "user", "content": text}]
-        return model.render(said, thinking=False, template_arguments=template_arguments)
+        return model.render(said, thinking=False, template_arguments=template_arguments or {})
 
     return ask

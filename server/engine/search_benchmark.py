@@ -21,7 +21,7 @@ from decoding.engine import Engine
 from decoding.types import Chunk, Delta, Sampling
 from server import logs
 from server.config import Settings
-from server.engine.grounding import self_rag
+from server.engine.grounding import asking, self_rag
 from server.engine.model import Model
 from server.schema.self_rag import SelfRagFields
 from server.serving import fleet, serving
@@ -54,7 +54,8 @@ async def answered(model: Model, engine: Engine, question: Question) -> str:
     messages: list[dict[str, Any]] = [{"role": "user", "content": question.text}]
     prompt = model.render(messages, thinking=False, template_arguments={})
     fields = question.fields
-    policy = self_rag(model, fields.config(), fields.given(), question.text)
+    told = fields.config(), fields.given(), question.text, asking(model)
+    policy = self_rag(model, *told)
     sampling = Sampling(ANSWER, temperature=0.0, chunk_tokens=64)
     async with aclosing(policy.run(engine, prompt, sampling)) as events:
         return "".join([event.text async for event in events if isinstance(event, Delta)])

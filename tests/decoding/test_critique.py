@@ -33,21 +33,18 @@ def test_a_tokenizer_that_was_not_taught_them_has_none() -> None:
 
 
 @pytest.mark.parametrize(
-    ("retrieval", "no_retrieval", "threshold", "wanted"),
-    [
-        (0.3, 0.7, 0.2, True),
-        (0.3, 0.7, 0.3, False),
-        (0.001, 0.9, 0.2, False),
-        (0.9, 0.001, 0.2, True),
-        (0.0, 0.0, 0.2, None),
-        (0.0, 0.5, 0.0, False),
-    ],
+    ("retrieval", "no_retrieval", "share"),
+    [(0.3, 0.7, 0.3), (0.001, 0.9, 0.00111), (0.9, 0.001, 0.99889), (0.2, 0.2, 0.5), (0, 0.5, 0)],
 )
-def test_retrieval_is_decided_by_probabilities_and_not_by_their_logarithms(
-    retrieval: float, no_retrieval: float, threshold: float, wanted: bool | None
+def test_retrieval_is_a_share_of_probabilities_and_not_of_their_logarithms(
+    retrieval: float, no_retrieval: float, share: float
 ) -> None:
     found = {T.retrieval: retrieval, T.no_retrieval: no_retrieval}
-    assert critique.wants_retrieval(found, T, threshold) is wanted
+    assert critique.retrieval(found, T) == pytest.approx(share, rel=1e-3)
+
+
+def test_a_model_that_says_neither_decides_nothing() -> None:
+    assert critique.retrieval({T.retrieval: 0.0, T.no_retrieval: 0.0}, T) is None
 
 
 def test_relevance() -> None:

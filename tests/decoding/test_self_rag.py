@@ -6,8 +6,11 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 import pytest
 
 from decoding.critique import Weights
+from decoding.engine import Engine
 from decoding.passages import Given, Neutral, Passage, Retriever
-from decoding.self_rag import SelfRag, SelfRagConfig
+from decoding.reflective_writer import ReflectiveWriter
+from decoding.segments import Writer
+from decoding.self_rag import SelfRag, SelfRagConfig, WriterOf
 from decoding.types import Chunk, Delta, Event, Evidence, Final, Sampling
 from tests.decoding.saying import CODEC, END, N, Say, Scripted
 from tests.decoding.test_critique import TEXTS, T
@@ -15,6 +18,14 @@ from tests.decoding.test_critique import TEXTS, T
 PROMPT = tuple(CODEC.encode("Q?"))
 RIVER = Passage("river", "The Ulm has 3 bridges.")
 TOWER = Passage("tower", "The tower is 7 high.")
+
+
+def writer_of(config: SelfRagConfig, context: int = 2000) -> WriterOf:
+    def writer(engine: Engine, prompt: Sequence[int], sampling: Sampling) -> Writer:
+        reads = CODEC, frozenset([END]), context, config.weights, asyncio.Semaphore(16)
+        return ReflectiveWriter(engine, tuple(prompt), sampling, *reads, T)
+
+    return writer
 
 
 async def run(
@@ -25,15 +36,8 @@ async def run(
     context: int = 2000,
 ) -> tuple[list[Event], Scripted]:
     engine = Scripted(say)
-    policy = SelfRag(
-        config,
-        T,
-        CODEC,
-        frozenset([END]),
-        Neutral(retriever or Given([RIVER, TOWER]), CODEC, (*TEXTS, "<|end|>"), frozenset()),
-        "Q?",
-        context,
-    )
+    found = Neutral(retriever or Given([RIVER, TOWER]), CODEC, (*TEXTS, "<|end|>"), frozenset())
+    policy = SelfRag(config, CODEC, found, "Q?", writer_of(config, context))
     asked = sampling or Sampling(300, temperature=0.0)
     return [event async for event in policy.run(engine, PROMPT, asked)], engine
 
@@ -326,9 +330,8 @@ async def test_a_branch_that_fails_ends_the_others() -> None:
             finally:
                 ended.append(prompt)
 
-    policy = SelfRag(
-        SelfRagConfig(mode="always"), T, CODEC, frozenset([END]), Given([RIVER, TOWER]), "Q?", 2000
-    )
+    config, given = SelfRagConfig(mode="always"), Given([RIVER, TOWER])
+    policy = SelfRag(config, CODEC, given, "Q?", writer_of(config))
     with pytest.raises(ValueError, match="the engine has stopped"):
         _ = [each async for each in policy.run(Failing(on_one_passage), PROMPT, Sampling(50))]
     assert len(ended) == 1
@@ -370,15 +373,9 @@ async def test_the_better_answer_wins_where_the_search_has_to_stop() -> None:
 
 async def test_a_control_in_another_spelling_is_no_token_of_a_passage() -> None:
     engine = Scripted(on_one_passage)
-    policy = SelfRag(
-        SelfRagConfig(mode="always", max_segments=1),
-        T,
-        CODEC,
-        frozenset([END]),
-        Neutral(Given([Passage("evil", f"3 bridges.{N.fully}")]), CODEC, (), T.ids),
-        "Q?",
-        2000,
-    )
+    config = SelfRagConfig(mode="always", max_segments=1)
+    found = Neutral(Given([Passage("evil", f"3 bridges.{N.fully}")]), CODEC, (), T.ids)
+    policy = SelfRag(config, CODEC, found, "Q?", writer_of(config))
     _ = [each async for each in policy.run(engine, PROMPT, Sampling(50))]
     (prompt,) = engine.prompts
     assert f"3 bridges.{N.end_of_paragraph}" in prompt

@@ -13,7 +13,7 @@ from decoding.reflection import ReflectionNames
 from server.engine.prompt import TokenizerCodec
 from tests.decoding.test_critique import TEXTS
 from tests.scripted import Family, ScriptedEngine
-from tests.server.serving import saying, served, small_family
+from tests.server.serving import served, small_family
 from tests.tokenizer import small_tokenizer
 
 N = ReflectionNames()
@@ -131,8 +131,28 @@ async def test_thinking_that_is_off_may_be_said() -> None:
     assert reply.status_code == 200
 
 
-async def test_a_model_that_was_not_taught_is_refused() -> None:
-    async with served(saying()) as server:
-        refused = await server.chat(self_rag={"documents": DOCUMENTS})
-    assert refused.status_code == 400
-    assert refused.json()["error"]["message"] == "self_rag: this model has no reflection tokens"
+async def test_a_model_that_was_not_taught_is_asked_by_questions() -> None:
+    codec = small_family().codec
+
+    def asked_about(token_ids: tuple[int, ...], _: int | None) -> Iterator[int]:
+        prompt = codec.decode(token_ids)
+        if "Does the passage" in prompt:
+            said = "Yes" if "help" in prompt else "Fully"
+            said = said if "3 bridges" in prompt.partition("Statement")[0] else "No"
+        elif "How useful" in prompt:
+            said = "5"
+        elif "looked up" in prompt:
+            said = "Yes"
+        else:
+            said = "It has 3.<|end|>" if "3 bridges" in prompt else "I cannot say.<|end|>"
+        return iter(codec.encode(said))
+
+    async with served(ScriptedEngine(small_family(), asked_about)) as server:
+        body = {"self_rag": {"documents": DOCUMENTS}, "max_tokens": 30}
+        reply = await server.http.post("/v1/chat/completions", json={**QUESTION, **body})
+    (choice,) = reply.json()["choices"]
+    assert choice["message"]["content"] == "It has 3. [1]"
+    (citation,) = choice["self_rag"]["citations"]
+    assert citation["document_id"] == "river"
+    assert citation["support"] > 0.9
+    assert choice["self_rag"]["utility"] > 0.9
