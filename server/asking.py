@@ -102,7 +102,7 @@ async def _retriever(state: State, fields: SourceFields | None) -> Retriever | N
     """Raises UnknownIndex."""
     if fields is None or fields.index is None:
         return None if fields is None else fields.given()
-    return await state.indexes.get(fields.index)
+    return await state.retriever(fields.index)
 
 
 def _grounded(model: Model, body: ChatRequest, retriever: Retriever) -> Policy | None:

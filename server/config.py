@@ -264,6 +264,14 @@ class Retrieval(BaseModel):
         None, description="folder of indexes of documents, to search and to add to; default: none"
     )
     passage_words: int = Field(120, ge=10, description="words of a passage at most")
+    embedder: str | None = Field(
+        None,
+        description="sentence-transformers model, by which new indexes have vectors beside words; "
+        "default: none",
+    )
+    search_services: dict[str, HttpUrl] = Field(
+        {}, description="URLs that are searched in the place of an index, by its name"
+    )
 
 
 class Votes(BaseModel):

@@ -10,6 +10,7 @@ import httpx
 from fastapi import Request
 
 from decoding.mathematics import Maths
+from decoding.passages import Retriever
 from server.admission import Admission, Ticket
 from server.brownout import Brownout
 from server.checkpoints.adapters import Adapters
@@ -24,7 +25,9 @@ from server.limits import Limits
 from server.metrics import Metrics
 from server.models import Models
 from server.programs import Programs
+from server.retrieval.embedding import SentenceEmbedder
 from server.retrieval.indexes import Indexes
+from server.retrieval.service import SearchService
 
 if TYPE_CHECKING:
     from server.tracing import Tracing
@@ -76,7 +79,7 @@ class State:
             checkpoints,
             Adapters(checkpoints, models, settings),
             Maths(),
-            Indexes(settings.indexes, settings.passage_words),
+            Indexes(settings.indexes, settings.passage_words, embedder=embedder_of(settings)),
             httpx.AsyncClient(),
             condition,
             started=int(time.time()),
@@ -105,6 +108,12 @@ class State:
         if self.tracing:
             await self.tracing.close()
 
+    async def retriever(self, name: str) -> Retriever:
+        """A search service, or an index. Raises UnknownIndex."""
+        if url := self.settings.search_services.get(name):
+            return SearchService(name, str(url), self.http)
+        return await self.indexes.get(name)
+
     @staticmethod
     def of(request: Request) -> "State":
         state = request.app.state.bide
@@ -119,3 +128,7 @@ class State:
         model = self.models.resolve(name)
         ticket.use(model.uses)
         return model
+
+
+def embedder_of(settings: Settings) -> SentenceEmbedder | None:
+    return None if settings.embedder is None else SentenceEmbedder(settings.embedder)

@@ -1,4 +1,4 @@
-"""One index: passages in a LanceDB table, found by BM25.
+"""One index: passages in a LanceDB table, found by BM25, and by vectors where it has some.
 
 A change is one commit of the table: who searches meanwhile sees all of it or none, and a server
 that is killed leaves the table as it was before or after.
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from decoding.passages import Passage
 from server.retrieval.chunking import passages
+from server.retrieval.embedding import Embedder
 
 if TYPE_CHECKING:
     from lancedb.table import AsyncTable
@@ -23,8 +24,18 @@ takes twenty times as long for a tenth of 100,000."""
 QUIET = 1.0
 """Seconds."""
 
+DEEP = 50
+"""Passages that words and vectors find each, at least, before their ranks are added up."""
+
+RANK = 60
+"""What is added to each rank, so that the first few do not decide alone."""
+
 SEARCHED = timedelta(hours=1)
 """How long a table's earlier state is kept, for those who search it still."""
+
+
+Row = dict[str, Any]
+"""Of the table, by column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +57,17 @@ class Found:
 class Index:
     """Also a `decoding.passages.Retriever`."""
 
-    def __init__(self, table: "AsyncTable", words: int, quiet: float = QUIET) -> None:
+    def __init__(
+        self,
+        table: "AsyncTable",
+        words: int,
+        quiet: float = QUIET,
+        embedder: Embedder | None = None,
+    ) -> None:
         """words: of a passage at most. quiet: seconds without a change, after which the index is
-        brought up to date."""
+        brought up to date. embedder: that its vectors are of; None for one without vectors."""
         self._table, self._words, self._pause = table, words, quiet
+        self._embedder = embedder
         self._changing = asyncio.Lock()
         self._quiet: asyncio.TimerHandle | None = None
         self._settling: set[asyncio.Task[None]] = set()
@@ -65,6 +83,10 @@ class Index:
         if not rows:
             await self.delete(list(last))
             return 0
+        if self._embedder is not None:
+            vectors = await self._embedder.passages([row["searched"] for row in rows])
+            for row, vector in zip(rows, vectors, strict=True):
+                row["vector"] = vector
         merge = self._table.merge_insert("id")
         merge = merge.when_matched_update_all().when_not_matched_insert_all()
         merge = merge.when_not_matched_by_source_delete(_of(list(last)))
@@ -91,19 +113,29 @@ class Index:
         return [name for name, digest in digests.items() if (name, digest) not in there]
 
     async def found(self, query: str, count: int) -> list[Found]:
-        """The best first; none for a query without a word."""
+        """The best first; none for a query without a word.
+
+        Scores are BM25's; where there are vectors, `fused` of both.
+        """
         if not any(letter.isalnum() for letter in query):
             return []
+        if self._embedder is None:
+            rows = await self._by_words(query, count)
+            return [Found(_passage(row), float(row["_score"])) for row in rows]
+        vector = await self._embedder.query(query)
+        deep = max(count, DEEP)
+        near = self._table.query().nearest_to(vector).column("vector").limit(deep)
+        found = fused([await self._by_words(query, deep), await near.to_list()])
+        return [Found(_passage(row), score) for row, score in found[:count]]
+
+    async def _by_words(self, query: str, count: int) -> list[Row]:
         search = self._table.query().nearest_to_text(query, columns=["searched"]).limit(count)
-        return [
-            Found(Passage(row["document"], row["text"], row["title"]), float(row["_score"]))
-            for row in await search.to_list()
-        ]
+        return list(await search.to_list())
 
     async def search(self, query: str, count: int) -> Sequence[Passage]:
         return [each.passage for each in await self.found(query, count)]
 
-    def _rows(self, document: Document) -> Iterator[dict[str, Any]]:
+    def _rows(self, document: Document) -> Iterator[Row]:
         for number, text in enumerate(passages(document.text, self._words)):
             yield {
                 "id": f"{document.id}#{number}",
@@ -141,6 +173,21 @@ class Index:
         stats = await self._table.index_stats("searched_idx")
         if stats is not None and stats.num_unindexed_rows > spare * (1 + stats.num_indexed_rows):
             await self._table.optimize(cleanup_older_than=SEARCHED)
+
+
+def fused(lists: Sequence[Sequence[Row]]) -> list[tuple[Row, float]]:
+    """The best first: reciprocal ranks added up, as scores of several kinds cannot be (Cormack,
+    Clarke and Büttcher, SIGIR 2009)."""
+    rows = {row["id"]: row for ranked in lists for row in ranked}
+    scores = dict.fromkeys(rows, 0.0)
+    for ranked in lists:
+        for rank, row in enumerate(ranked, 1):
+            scores[row["id"]] += 1 / (RANK + rank)
+    return [(rows[each], scores[each]) for each in sorted(scores, key=lambda each: -scores[each])]
+
+
+def _passage(row: Row) -> Passage:
+    return Passage(row["document"], row["text"], row["title"])
 
 
 def _of(ids: Sequence[str]) -> str:

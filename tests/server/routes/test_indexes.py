@@ -1,5 +1,6 @@
 """`/v1/indexes`, and answers that rest on one."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from server.keys_command import add
 from tests.server.routes.test_self_rag import DOCUMENTS, QUESTION, engine, taught
 from tests.server.serving import Served, saying, served
+from tests.server.test_verifier import answering
 
 
 async def post(server: Served, path: str, **body: Any) -> httpx.Response:
@@ -91,3 +93,23 @@ async def test_changes_are_for_admins_and_all_may_search(tmp_path: Path) -> None
             assert (await post(server, path)).status_code == 403
         assert (await server.http.delete("/v1/indexes/docs")).status_code == 403
         assert (await post(server, "/docs/search", query="a")).status_code == 200
+
+
+async def test_a_search_service_stands_in_the_place_of_an_index() -> None:
+    found = {"passages": [{"document_id": "river", "text": DOCUMENTS[0]["text"]}]}
+    with answering(200, json.dumps(found)) as (url, asked):
+        async with served(engine(), tokenizer=taught(), search_services={"web": url}) as server:
+            body = {**QUESTION, "self_rag": {"index": "web"}}
+            reply = (await server.http.post("/v1/chat/completions", json=body)).json()
+    (citation,) = reply["choices"][0]["self_rag"]["citations"]
+    assert citation["document_id"] == "river"
+    assert asked[0] == {"query": "How many bridges has Ulm?", "top_k": 5}
+
+
+async def test_one_that_fails_is_a_502() -> None:
+    with answering(503, "") as (url, _):
+        async with served(engine(), tokenizer=taught(), search_services={"web": url}) as server:
+            body = {**QUESTION, "self_rag": {"index": "web", "mode": "always"}}
+            failed = await server.http.post("/v1/chat/completions", json=body)
+    assert failed.status_code == 502
+    assert failed.json()["error"]["message"] == "search service web: it answers 503"
