@@ -6,6 +6,7 @@ reflection tokens are: a critic is what can be asked, and not what was trained.
 """
 
 import asyncio
+import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
@@ -17,7 +18,7 @@ from decoding.critique import PARTIAL, USEFULNESS, Probabilities
 from decoding.engine import Codec, Engine
 from decoding.passages import Passage
 from decoding.reflection import Reflection
-from decoding.types import Sampling
+from decoding.types import Grammar, Sampling
 
 Ask = Callable[[str], Sequence[int]]
 """A user's message as the model's template has it, up to where a turn without thinking begins."""
@@ -92,8 +93,10 @@ class Asked:
         prompt = self.ask(text)
         if len(prompt) >= self.context:
             return None
+        # An engine may tell the likeliest tokens alone: the one that is drawn is always told.
+        bound = replace(self.sampling, grammar=Grammar("choice", json.dumps(list(worths))))
         async with self.places:
-            found = await first_probabilities(self.engine, prompt, self.sampling, tuple(tokens))
+            found = await first_probabilities(self.engine, prompt, bound, tuple(tokens))
         return critique.share(found, tokens)
 
 
@@ -122,8 +125,9 @@ class Reflecting:
     async def _said(self, prompt: Sequence[int]) -> Probabilities:
         if len(prompt) >= self.context:
             return {}
+        free = replace(self.sampling, grammar=None)
         async with self.places:
-            return await first_probabilities(self.engine, prompt, self.sampling, self.tokens.told)
+            return await first_probabilities(self.engine, prompt, free, self.tokens.told)
 
 
 def read_in(passage: Passage, tokens: Reflection, codec: Codec) -> tuple[int, ...]:
@@ -135,7 +139,7 @@ def read_in(passage: Passage, tokens: Reflection, codec: Codec) -> tuple[int, ..
 async def first_probabilities(
     engine: Engine, prompt: Sequence[int], sampling: Sampling, told: tuple[int, ...]
 ) -> Probabilities:
-    """Of these tokens, where the model goes on from the prompt."""
+    """Of these tokens, where the model goes on from the prompt, by one that a grammar may bind."""
     asked = replace(
         sampling,
         max_tokens=1,
@@ -144,7 +148,6 @@ async def first_probabilities(
         ignore_eos=True,
         aside=True,
         stop=(),
-        grammar=None,
         logprobs=None,
     )
     found: dict[int, float] = {}
