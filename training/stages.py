@@ -31,6 +31,7 @@ class Mix(Section):
     plain: float = Field(0.0, ge=0, le=1, description="worked examples without roles or markers")
     no_thinking: float = Field(0.05, ge=0, le=1, description="conversations answered at once")
     cut: float = Field(0.12, ge=0, le=1, description="thinking cut at random, as by a budget")
+    ledgers: float = Field(0.0, ge=0, le=1, description="facts, and questions on them")
     lookups: float = Field(
         0.0, ge=0, le=1, description="questions on passages, with reflection tokens"
     )

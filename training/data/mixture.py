@@ -1,7 +1,7 @@
 """A stage's mix of documents, numbered: the same number is the same document, for a seed."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from tokenizers import Tokenizer
@@ -17,12 +17,14 @@ from training.data.documents import (
     whole,
     without_thinking,
 )
-from training.data.lookups import looked_up, not_looked_up
+from training.data.lookups import from_ledger, looked_up, not_looked_up
 from training.stages import Stage
 from training.world import lookups
 from training.world.families import draw
 from training.world.problem import Problem
 from training.world.trace import Habits
+
+Make = Callable[[Problem, random.Random], Document]
 
 
 def documents(
@@ -33,23 +35,33 @@ def documents(
     mix, habits = stage.mix, stage.habits or recipe.habits
     families = stage.families or recipe.families
 
+    makers: Sequence[tuple[float, Make]] = (
+        (mix.ledgers, lambda _, rng: whole(from_ledger(rng), tokenizer, longest)),
+        (
+            mix.lookups,
+            lambda _, rng: whole(looked_up(lookups.draw(rng, "train"), rng), tokenizer, longest),
+        ),
+        (
+            mix.self_contained,
+            lambda problem, _: whole(not_looked_up(problem), tokenizer, longest),
+        ),
+        (mix.plain, lambda problem, rng: encode(plain(problem, rng, habits), tokenizer, longest)),
+        (
+            mix.no_thinking,
+            lambda problem, _: encode(
+                without_thinking(problem, assistant_only=assistant_only), tokenizer, longest
+            ),
+        ),
+    )
+
     def read(number: int) -> Document:
         rng = random.Random(f"{recipe.run.seed}:{stage.name}:{number}")
         problem = draw(rng, "train", mix=families, tilt=mix.hard)
         kind = rng.random()
-        if kind < mix.lookups:
-            return whole(looked_up(lookups.draw(rng, "train"), rng), tokenizer, longest)
-        kind -= mix.lookups
-        if kind < mix.self_contained:
-            return whole(not_looked_up(problem), tokenizer, longest)
-        kind -= mix.self_contained
-        if kind < mix.plain:
-            return encode(plain(problem, rng, habits), tokenizer, longest)
-        kind -= mix.plain
-        if kind < mix.no_thinking:
-            pieces = without_thinking(problem, assistant_only=assistant_only)
-            return encode(pieces, tokenizer, longest)
-        kind -= mix.no_thinking
+        for share, make in makers:
+            if kind < share:
+                return make(problem, rng)
+            kind -= share
         if stage.control is not None:
             return _controlled(problem, rng, habits, stage.control, kind < mix.cut)
         pieces = chat(problem, rng, habits, assistant_only=assistant_only)

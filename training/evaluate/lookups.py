@@ -1,8 +1,9 @@
 """`python -m training.evaluate.lookups`: held-out look-ups, asked of a running server.
 
-Each comes with passages: those that answer it, and others on other people or on other things of the
-same person. Beside accuracy: whether relevance and support are as they should
-be (AUC), whether citations are right, and how often passages are asked for at all.
+Each comes with passages: those that answer it, and others on other people or other things, some
+that ask the same and do not answer, and some that state a bound alone. Beside accuracy: whether
+relevance and support are as they should be (AUC), whether citations are right, and how often
+passages are asked for at all.
 """
 
 import argparse
@@ -31,9 +32,15 @@ from training.world.problem import Split
 OTHERS = 4
 """Passages beside those that answer."""
 
+BOUNDS = 0.4
+"""Of the questions have a passage too that states a bound alone."""
+
+UNCRITICAL = {"relevance": 0.0, "support": 0.0, "utility": 0.0}
+
 METHODS: Mapping[str, dict[str, Any]] = {
     "no retrieval": {"mode": "never"},
     "top-1": {"mode": "always", "top_k": 1, "beam": 1},
+    "always, no critique": {"mode": "always", "weights": UNCRITICAL},
     "always": {"mode": "always"},
     "Self-RAG": {},
     "without support": {"weights": {"support": 0.0}},
@@ -47,12 +54,14 @@ Document = dict[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """answer: its numbers, in any order. right: ids of documents that state some of them."""
+    """answer: its numbers, in any order. right: ids of documents that state some of them;
+    relevant: those and the ones that state a bound."""
 
     text: str
     answer: tuple[str, ...]
     documents: tuple[Document, ...]
     right: frozenset[str]
+    relevant: frozenset[str]
 
 
 @dataclass(slots=True)
@@ -95,11 +104,10 @@ class Tally:
     def _critique(self, question: Question, trial: Mapping[str, Any]) -> None:
         if trial["document_id"] is None or trial["parent"] is not None:
             return
-        is_right = trial["document_id"] in question.right
         if trial["relevance"] is not None:
-            self.relevance.append((trial["relevance"], is_right))
+            self.relevance.append((trial["relevance"], trial["document_id"] in question.relevant))
         if trial["support"] is not None:
-            self.support.append((trial["support"], is_right))
+            self.support.append((trial["support"], trial["document_id"] in question.right))
 
 
 def exam(size: int, split: Split, seed: int = 0) -> Iterator[Question]:
@@ -109,15 +117,19 @@ def exam(size: int, split: Split, seed: int = 0) -> Iterator[Question]:
 
 
 def asked(rng: random.Random, lookup: Lookup) -> Question:
-    sources = [*lookup.sources, *lookups.distractors(rng, lookup, OTHERS)]
+    bounds = [lookups.bound(rng, lookup)] if rng.random() < BOUNDS else []
+    others = lookups.distractors(rng, lookup, OTHERS - len(bounds))
+    sources = [*lookup.sources, *bounds, *others]
     numbered = list(enumerate(sources))
     rng.shuffle(numbered)
     documents = tuple(
         {"id": str(number), "title": each.title, "text": each.text} for number, each in numbered
     )
-    right = frozenset(str(number) for number in range(len(lookup.sources)))
+    ids = [str(number) for number in range(len(sources))]
+    right = frozenset(ids[: len(lookup.sources)])
+    relevant = frozenset(ids[: len(lookup.sources) + len(bounds)])
     answer = tuple(str(each) for each in lookup.counts.values())
-    return Question(lookup.problem.question, answer, documents, right)
+    return Question(lookup.problem.question, answer, documents, right, relevant)
 
 
 def self_contained(size: int, split: Split) -> Iterator[Question]:
@@ -125,7 +137,7 @@ def self_contained(size: int, split: Split) -> Iterator[Question]:
     problems = (each for each in world_exam(2 * size, split=split) if numbers(each.answer))
     for problem, other in zip(problems, exam(size, split, 1), strict=False):
         answer = tuple(numbers(problem.answer))
-        yield Question(problem.question, answer, other.documents, frozenset())
+        yield Question(problem.question, answer, other.documents, frozenset(), frozenset())
 
 
 def numbers(text: str) -> list[str]:
