@@ -31,9 +31,13 @@ NEEDS = """{question}
 {so_far}
 Is something to be looked up before {next}? Answer Yes or No."""
 RELEVANCE = """Question: {question}
-Passage: {passage}
+<passage>
+{passage}
+</passage>
 Does the passage help to answer the question? Answer Yes or No."""
-SUPPORT = """Passage: {passage}
+SUPPORT = """<passage>
+{passage}
+</passage>
 Statement: {statement}
 Does the passage say what the statement says? Answer Fully, Partially or No."""
 UTILITY = """Question: {question}
@@ -90,12 +94,12 @@ class Asked:
 
     async def _judged(self, text: str, worths: Mapping[str, float]) -> float | None:
         tokens = first_tokens(self.codec, worths)
-        prompt = self.ask(text)
-        if len(prompt) >= self.context:
-            return None
         # An engine may tell the likeliest tokens alone: the one that is drawn is always told.
         bound = replace(self.sampling, grammar=Grammar("choice", json.dumps(list(worths))))
         async with self.places:
+            prompt = self.ask(text)
+            if len(prompt) >= self.context:
+                return None
             found = await first_probabilities(self.engine, prompt, bound, tuple(tokens))
         return critique.share(found, tokens)
 
@@ -113,20 +117,19 @@ class Reflecting:
     places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(16))
 
     async def relevance(self, question: str, passage: Passage) -> float | None:
-        prompt = (*self.ask(question), *read_in(passage, self.tokens, self.codec))
-        return critique.relevance(await self._said(prompt), self.tokens)
+        return critique.relevance(await self._said(question, passage, ()), self.tokens)
 
     async def support(self, question: str, passage: Passage, statement: str) -> float | None:
-        read = read_in(passage, self.tokens, self.codec)
-        said = self.codec.encode(f"{statement} ")
-        prompt = (*self.ask(question), *read, self.tokens.relevant, *said)
-        return critique.support(await self._said(prompt), self.tokens)
+        said = (self.tokens.relevant, *self.codec.encode(f"{statement} "))
+        return critique.support(await self._said(question, passage, said), self.tokens)
 
-    async def _said(self, prompt: Sequence[int]) -> Probabilities:
-        if len(prompt) >= self.context:
-            return {}
+    async def _said(self, question: str, passage: Passage, after: Sequence[int]) -> Probabilities:
         free = replace(self.sampling, grammar=None)
         async with self.places:
+            read = read_in(passage, self.tokens, self.codec)
+            prompt = (*self.ask(question), *read, *after)
+            if len(prompt) >= self.context:
+                return {}
             return await first_probabilities(self.engine, prompt, free, self.tokens.told)
 
 
@@ -159,10 +162,14 @@ async def first_probabilities(
 
 
 def first_tokens(codec: Codec, worths: Mapping[str, float]) -> dict[int, float]:
-    """By the tokens that begin one of these answers, in the spellings that models use, its worth;
-    those that begin several say nothing."""
+    """By the tokens that begin these answers, their worths; one that begins several says nothing.
+
+    As they stand after a line's end: some tokenizers begin a text with a space.
+    """
+    before = codec.encode("\n")
     found: dict[int, set[float]] = {}
     for word, worth in worths.items():
-        for spelled in (word, f" {word}", word.lower(), f" {word.lower()}", word.upper()):
-            found.setdefault(codec.encode(spelled)[0], set()).add(worth)
+        ids = codec.encode(f"\n{word}")
+        first = ids[len(before)] if ids[: len(before)] == before else codec.encode(word)[0]
+        found.setdefault(first, set()).add(worth)
     return {token: each.pop() for token, each in found.items() if len(each) == 1}

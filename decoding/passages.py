@@ -48,27 +48,36 @@ class Given:
 
 
 @dataclass(frozen=True, slots=True)
-class Neutral:
-    """Another's passages, with nothing left in them that commands the model.
+class Neutralizer:
+    """Leaves nothing in a text that commands the model.
 
     controls, control_ids: what is more than text to it, as texts and as tokens.
     """
 
-    inner: Retriever
     codec: Codec
     controls: tuple[str, ...]
     control_ids: frozenset[int]
 
-    async def search(self, query: str, count: int) -> Sequence[Passage]:
-        found = await self.inner.search(query, count)
-        return [Passage(each.id, self._text(each.text), self._text(each.title)) for each in found]
-
-    def _text(self, text: str) -> str:
+    def text(self, text: str) -> str:
         """A tokenizer may take other spellings for a control than its own: those are left out."""
         text = neutral(text, self.controls)
         while self.control_ids.intersection(ids := self.codec.encode(text)):
             text = self.codec.decode([each for each in ids if each not in self.control_ids])
         return text
+
+    def passage(self, passage: Passage) -> Passage:
+        return Passage(passage.id, self.text(passage.text), self.text(passage.title))
+
+
+@dataclass(frozen=True, slots=True)
+class Neutral:
+    """Another's passages, neutralised."""
+
+    inner: Retriever
+    neutralizer: Neutralizer
+
+    async def search(self, query: str, count: int) -> Sequence[Passage]:
+        return [self.neutralizer.passage(each) for each in await self.inner.search(query, count)]
 
 
 def neutral(text: str, controls: Sequence[str]) -> str:

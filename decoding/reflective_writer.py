@@ -12,7 +12,7 @@ from decoding.critique import Critique, Probabilities, Weights
 from decoding.engine import Codec, Engine
 from decoding.reflection import Reflection
 from decoding.seeds import derived
-from decoding.segments import Branch, Segment
+from decoding.segments import Branch, Segment, continued
 from decoding.types import Chunk, Sampling
 
 
@@ -125,7 +125,7 @@ class Drawing:
             branch.passage,
             tuple(context),
             (*self._drawn, *last),
-            self._codec.decode(ids),
+            continued(self._codec, ids),
             found,
             is_relevant=self._is_relevant(before),
             is_supported=supports[0] != self._tokens.unsupported if supports else None,

@@ -58,6 +58,7 @@ def read_feedback(text: str) -> Sequence[tuple[str, str]] | None:
     """Comments and queries; None for what is not whole."""
     try:
         points = json.loads(text)["feedback"]
+        json.dumps(points, ensure_ascii=False).encode()  # half a surrogate can be said in JSON
         return [(str(each["comment"]).strip(), str(each["query"]).strip()) for each in points]
     except (ValueError, KeyError, TypeError):
         return None

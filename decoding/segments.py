@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from decoding.critique import Critique
+from decoding.engine import Codec
 from decoding.passages import Passage
 
 
@@ -61,3 +62,9 @@ class Writer(Protocol):
         ...
 
     async def write(self, so_far: Sequence[Segment], branch: Branch) -> Segment: ...
+
+
+def continued(codec: Codec, token_ids: Sequence[int]) -> str:
+    """Their text where some stands before them: alone, some tokenizers drop a space there."""
+    before = codec.encode("a")
+    return codec.decode([*before, *token_ids])[len(codec.decode(before)) :]

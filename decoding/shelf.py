@@ -1,9 +1,12 @@
 """Passages by number: what an answer may cite, whatever is found when."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from decoding.passages import Passage
+
+LINE_NUMBER = re.compile(r"^\[(?=\d)", re.MULTILINE)
 
 
 @dataclass(slots=True)
@@ -45,10 +48,15 @@ class Shelf:
         return self._relevance.get(number)
 
     def best(self, count: int) -> Sequence[int]:
-        """By relevance; of those that are as relevant, or not judged, the one found first."""
-        ranked = sorted(self.numbers, key=lambda each: -(self._relevance.get(each) or 0.0))
-        return ranked[:count]
+        """By relevance, those that were not judged last; of equal ones the one found first."""
+        return sorted(self.numbers, key=self._rank)[:count]
 
     def page(self, numbers: Iterable[int]) -> str:
-        """As a writer reads them."""
-        return "\n\n".join(f"[{number}] {self[number].whole}" for number in numbers)
+        """As a writer reads them; no line in a passage begins as the next one would."""
+        return "\n\n".join(
+            f"[{number}] {LINE_NUMBER.sub('[ ', self[number].whole)}" for number in numbers
+        )
+
+    def _rank(self, number: int) -> tuple[bool, float]:
+        relevance = self._relevance.get(number)
+        return relevance is None, -(relevance or 0.0)

@@ -1,17 +1,30 @@
 """An answer as statements, each with the numbers that it cites: "The Ulm has 3 bridges. [2]"."""
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-MARK = re.compile(r"[^\S\n]*\[(\d+(?:\s*[,;]\s*\d+)*)\]")
+from decoding.sentences import UNFINISHED
+
+MARK = re.compile(
+    r"""(?P<code> `[^`\n]*` )
+      | [^\S\n]{0,8} [\[【] (?P<numbers> \d{1,3} (?: \s? [,;–-] \s? \d{1,3} )* ) [\]】] (?! \( )
+    """,
+    re.VERBOSE,
+)
+"""A citation; code is passed over, and so are links and numbers of more than three digits."""
+
+MARKS = r"(?: [^\S\n]{0,8} [\[【] \d [\d,;–\s-]{0,60} [\]】] )*"
+
 SENTENCE = re.compile(
-    r"""[^\n]+?
-        (?: [.!?…]+ ["'”’)]* (?: [^\S\n]* \[\d[\d,;\s]*\] )* (?=\s|$)   # an end, with its marks
+    rf"""(?=[^\n]) [^\n]*?
+        (?: (?<![.!?…]) [.!?…]++ ["'”’)*_]{{0,4}} {MARKS} (?=\s|$)
+          | [。！？]++ {MARKS}
           | (?=\n|$) )
     """,
     re.VERBOSE,
 )
+"""Up to an end, with the marks behind it. No part of it is tried twice, however long a run is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +52,17 @@ def statements(text: str, known: Collection[int]) -> list[Statement]:
     """
     found: list[Statement] = []
     end = 0
-    for match in SENTENCE.finditer(text):
-        words = match[0].lstrip()
-        before = text[end : match.start()] + match[0][: len(match[0]) - len(words)]
-        end = match.end()
-        said, cited = MARK.sub("", words).strip(), _cited(words, known)
+    for first, last in _sentences(text):
+        words = text[first:last].lstrip()
+        before = text[end:last][: len(text[end:last]) - len(words)]
+        end = last
+        said, cited = MARK.sub(_without, words).strip(), _cited(words, known)
         if said:
             found.append(Statement(said, cited, before))
         elif found and cited:  # marks alone are of what stands before them
-            last = found[-1]
-            found[-1] = Statement(last.text, _once((*last.cited, *cited)), last.before)
+            before_it = found[-1]
+            cited = _once((*before_it.cited, *cited))
+            found[-1] = Statement(before_it.text, cited, before_it.before)
     return found
 
 
@@ -56,8 +70,27 @@ def text_of(found: Sequence[Statement]) -> str:
     return "".join(f"{each.before}{each.text}{each.marks}" for each in found)
 
 
+def _sentences(text: str) -> Iterator[tuple[int, int]]:
+    """Where they begin and end."""
+    first: int | None = None
+    for match in SENTENCE.finditer(text):
+        first = match.start() if first is None else first
+        said = text[first : match.end()].rstrip()
+        ends_line = match.end() == len(text) or text[match.end()] == "\n"
+        if ends_line or not UNFINISHED.search(MARK.sub(_without, said).strip()):
+            yield first, match.end()
+            first = None
+
+
+def _without(mark: "re.Match[str]") -> str:
+    return mark["code"] or ""
+
+
 def _cited(words: str, known: Collection[int]) -> tuple[int, ...]:
-    numbers = [int(each) for mark in MARK.finditer(words) for each in re.findall(r"\d+", mark[1])]
+    numbers: list[int] = []
+    for mark in MARK.finditer(words):
+        for first, last in re.findall(r"(\d+)(?:\s?[–-]\s?(\d+))?", mark["numbers"] or ""):
+            numbers += range(int(first), int(last or first) + 1)
     return _once([each for each in numbers if each in known])
 
 

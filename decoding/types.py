@@ -307,12 +307,14 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A passage that an answer could cite. relevance: from 0 to 1, None where it was not judged."""
+    """A passage that was found. relevance: from 0 to 1, None where it was not judged; read: whether
+    the answer was written on it, and could cite it."""
 
     number: int
     document_id: str
     title: str
     relevance: float | None
+    read: bool
 
 
 @dataclass(frozen=True, slots=True)

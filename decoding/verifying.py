@@ -78,6 +78,7 @@ class Verifier:
     async def _supports(
         self, found: Sequence[Statement], pairs: Sequence[tuple[int, int]], made: int = 0
     ) -> Supports:
+        """made: checks of this text that were made before."""
         asked = pairs[: max(0, self.checks - made)]
         told = await together(
             [

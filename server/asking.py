@@ -19,6 +19,7 @@ from server.admission import Ticket
 from server.engine import grounding
 from server.engine.model import Model
 from server.entrance import first_place
+from server.errors import InvalidRequest
 from server.gathering import chunk_tokens
 from server.headers import note
 from server.outcome import Events
@@ -109,8 +110,13 @@ def _grounded(model: Model, body: ChatRequest, retriever: Retriever) -> Policy |
     """What rests on passages; None for what rests on none."""
     if body.self_rag is None and body.scholar is None:
         return None
-    converse = grounding.asking(model, for_template(body.messages), body.template_arguments)
-    told = retriever, last_question(body.messages), converse
+    if images_of(body.messages):
+        raise InvalidRequest("messages: images cannot be together with passages", "messages")
+    told = (
+        *(retriever, last_question(body.messages)),
+        grounding.asking(model, (), body.template_arguments),
+        grounding.asking(model, for_template(body.messages), body.template_arguments),
+    )
     if body.self_rag is not None:
         return grounding.self_rag(model, body.self_rag.config(), *told)
     assert body.scholar is not None

@@ -6,13 +6,16 @@ from typing import Any
 
 from decoding.critic import Ask, Asked, Critic, Reflecting
 from decoding.engine import Engine, Policy
-from decoding.passages import Neutral, Retriever
+from decoding.passages import Neutral, Neutralizer, Retriever
 from decoding.policies import Scholar, ScholarConfig, SelfRag, SelfRagConfig
 from decoding.prompted_writer import PromptedWriter
 from decoding.reflective_writer import ReflectiveWriter
 from decoding.segments import Writer
 from decoding.types import Sampling
 from server.engine.model import Model
+
+FRAMES = ("<passage>", "</passage>", "<passages>", "</passages>")
+"""What prompts set passages between."""
 
 AT_ONCE = 16
 """Engine calls of one answer: it is not to fill the engine."""
@@ -21,9 +24,14 @@ Messages = Sequence[Mapping[str, Any]]
 
 
 def self_rag(
-    model: Model, config: SelfRagConfig, retriever: Retriever, question: str, converse: Ask
+    model: Model,
+    config: SelfRagConfig,
+    retriever: Retriever,
+    question: str,
+    ask: Ask,
+    converse: Ask,
 ) -> Policy:
-    """converse: what renders a message in the place of the chat's last one."""
+    """ask, converse: a message by itself, and in the place of the chat's last one."""
 
     def writer(engine: Engine, prompt: Sequence[int], sampling: Sampling) -> Writer:
         places = asyncio.Semaphore(AT_ONCE)
@@ -33,53 +41,55 @@ def self_rag(
         )
         if model.reflection is not None:
             return ReflectiveWriter(*told, model.reflection)
-        critic = asked(model, engine, sampling, places)
+        critic = Asked(engine, model.codec, ask, sampling, model.max_model_len, places)
         return PromptedWriter(*told, question, converse, critic)
 
-    return SelfRag(config, model.codec, harmless(model, retriever), question, writer)
+    found = Neutral(retriever, harmless(model))
+    return SelfRag(config, model.codec, found, question, writer)
 
 
 def scholar(
-    model: Model, config: ScholarConfig, retriever: Retriever, question: str, converse: Ask
+    model: Model,
+    config: ScholarConfig,
+    retriever: Retriever,
+    question: str,
+    ask: Ask,
+    converse: Ask,
 ) -> Policy:
-    """converse: what renders a message in the place of the chat's last one."""
+    """ask, converse: a message by itself, and in the place of the chat's last one."""
 
     def critic(engine: Engine, sampling: Sampling) -> Critic:
+        told = engine, model.codec, ask, sampling, model.max_model_len
         places = asyncio.Semaphore(AT_ONCE)
         if model.reflection is None:
-            return asked(model, engine, sampling, places)
-        told = engine, model.codec, asking(model), sampling, model.max_model_len
+            return Asked(*told, places)
         return Reflecting(*told, model.reflection, places)
 
+    clean = harmless(model)
     return Scholar(
         config,
         model.codec,
         model.turn_ends,
-        harmless(model, retriever),
+        Neutral(retriever, clean),
         question,
-        asking(model),
+        ask,
         converse,
         critic,
         model.max_model_len,
+        clean,
     )
 
 
-def asked(model: Model, engine: Engine, sampling: Sampling, places: asyncio.Semaphore) -> Asked:
-    return Asked(engine, model.codec, asking(model), sampling, model.max_model_len, places)
+def harmless(model: Model) -> Neutralizer:
+    return Neutralizer(model.codec, (*model.controls, *FRAMES), model.control_ids)
 
 
-def harmless(model: Model, retriever: Retriever) -> Retriever:
-    return Neutral(retriever, model.codec, model.controls, model.control_ids)
-
-
-def asking(
-    model: Model, messages: Messages = (), template_arguments: Mapping[str, Any] | None = None
-) -> Ask:
+def asking(model: Model, messages: Messages, template_arguments: Mapping[str, Any]) -> Ask:
     """What renders a user's message, in the place of the last one of a conversation."""
     last = max((i for i, each in enumerate(messages) if each["role"] == "user"), default=0)
 
     def ask(text: str) -> Sequence[int]:
-        said = [*messages[:last], {"role": "user", "content": text}]
-        return model.render(said, thinking=False, template_arguments=template_arguments or {})
+        said = [*messages[:last], {"role": "user", "content": text}, *messages[last + 1 :]]
+        return model.render(said, thinking=False, template_arguments=template_arguments)
 
     return ask

@@ -223,7 +223,7 @@ class Model:
     @property
     def control_ids(self) -> frozenset[int]:
         """Tokens that are more than text to this model."""
-        added = self._tokenizer.get_added_vocab().values()
+        added = [token for text, token in self._tokenizer.get_added_vocab().items() if _says(text)]
         found = frozenset((*added, *self._tokenizer.all_special_ids, *self.turn_ends))
         return found if self.reflection is None else found | self.reflection.ids
 
@@ -233,7 +233,7 @@ class Model:
         found = {*self._tokenizer.get_added_vocab(), *self._tokenizer.all_special_tokens}
         if self.markers is not None:
             found |= {self.markers.profile.start, self.markers.profile.end}
-        return tuple(sorted(each for each in found if len(each) > 1))
+        return tuple(sorted(each for each in found if len(each) > 1 and _says(each)))
 
     def policy(
         self, thinking: ThinkingConfig, max_tokens: int, control: Control | None = None
@@ -279,3 +279,8 @@ def unbounded(settings: Settings) -> Settings:
             flag = name.replace("_", "-")
             log.warning("--%s changes nothing: this model has no thinking markers", flag)
     return settings.model_copy(update=bounds)
+
+
+def _says(added: str) -> bool:
+    """Some tokenizers add runs of white space to their words, which are no controls."""
+    return bool(added.replace("▁", "").strip())

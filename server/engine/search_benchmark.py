@@ -54,7 +54,8 @@ async def answered(model: Model, engine: Engine, question: Question) -> str:
     messages: list[dict[str, Any]] = [{"role": "user", "content": question.text}]
     prompt = model.render(messages, thinking=False, template_arguments={})
     fields = question.fields
-    told = fields.config(), fields.given(), question.text, asking(model)
+    ask = asking(model, (), {})
+    told = fields.config(), fields.given(), question.text, ask, ask
     policy = self_rag(model, *told)
     sampling = Sampling(ANSWER, temperature=0.0, chunk_tokens=64)
     async with aclosing(policy.run(engine, prompt, sampling)) as events:

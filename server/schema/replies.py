@@ -91,6 +91,7 @@ class Source(TypedDict):
     document_id: str
     title: str
     relevance: float | None
+    read: bool
 
 
 @closed

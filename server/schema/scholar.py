@@ -11,12 +11,12 @@ from server.schema.sources import SourceFields
 
 
 class ScholarFields(SourceFields):
-    candidates: int = Field(20, ge=1, le=100)
+    candidates: int = Field(20, ge=1, le=50)
     top_k: int = Field(8, ge=1, le=50)
-    rounds: int = Field(1, ge=0, le=5)
-    points: int = Field(3, ge=1, le=10)
+    rounds: int = Field(1, ge=0, le=3)
+    points: int = Field(3, ge=1, le=5)
     threshold: float = Field(0.5, ge=0, le=1)
-    checks: int = Field(200, ge=1, le=2000)
+    checks: int = Field(200, ge=1, le=1000)
 
     def config(self) -> ScholarConfig:
         return ScholarConfig(

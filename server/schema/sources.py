@@ -12,7 +12,7 @@ class DocumentFields(Strict):
     """id: by which citations name it; its number in the list where none is said."""
 
     id: str | None = Field(None, min_length=1, max_length=1000)
-    title: str = ""
+    title: str = Field("", max_length=1000)
     text: str = Field(min_length=1)
 
 
@@ -20,7 +20,7 @@ class SourceFields(Strict):
     """Of a field of a chat."""
 
     documents: list[DocumentFields] = Field([], max_length=MOST_DOCUMENTS)
-    index: str | None = Field(None, max_length=100)
+    index: str | None = Field(None, min_length=1, max_length=100)
 
     @property
     def needs_sources(self) -> bool:

@@ -10,7 +10,7 @@ from decoding.critique import Weights
 from decoding.engine import Engine
 from decoding.passages import Given, Passage
 from decoding.prompted_writer import PromptedWriter
-from decoding.segments import Branch, Writer
+from decoding.segments import Branch, Writer, continued
 from decoding.self_rag import SelfRag, SelfRagConfig
 from decoding.types import Delta, Event, Final, Sampling
 from tests.decoding.saying import CODEC, END, Say, Scripted
@@ -102,6 +102,10 @@ async def test_never_asks_nothing_of_passages() -> None:
         ("One. Two.<|end|>", "One.", False),
         ("At 3.5 or so. Two.", "At 3.5 or so.", False),
         ("- one\n- two", "- one\n", False),
+        ("1. Dr. Smith met J. Doe. Two.", "1. Dr. Smith met J. Doe.", False),
+        ("**Yes.** No.", "**Yes.**", False),
+        ("他来了。他走了。", "他来了。", False),
+        ("\n\nOne. Two.", "One.", False),
         ('"Yes." No.', '"Yes."', False),
         ("One.<|end|>", "One.", True),
         ("No end", "No end", True),
@@ -121,12 +125,22 @@ async def test_what_has_no_room_is_not_written() -> None:
 
 
 def test_answers_that_begin_alike_say_nothing() -> None:
-    codec = FakeCodec(" Yes")
-    found = first_tokens(codec, {"Yes": 1.0, "No": 0.0})
-    assert found == {
-        ord("Y"): 1.0,
-        ord("y"): 1.0,
-        codec.encode(" Yes")[0]: 1.0,
-        ord("N"): 0.0,
-        ord("n"): 0.0,
-    }
+    codec = FakeCodec("Yes")
+    (yes,) = codec.encode("Yes")
+    assert first_tokens(codec, {"Yes": 1.0, "No": 0.0}) == {yes: 1.0, ord("N"): 0.0}
+    assert first_tokens(codec, {"None": 1.0, "No": 0.0, "Maybe": 0.5}) == {ord("M"): 0.5}
+
+
+class Spaced(FakeCodec):
+    """Begins every text with a space, which it drops again, as tokenizers of Llama 2's kind do."""
+
+    def encode(self, text: str) -> list[int]:
+        return super().encode(f" {text}")
+
+    def decode(self, token_ids: Sequence[int]) -> str:
+        return super().decode(token_ids).removeprefix(" ")
+
+
+def test_a_tokenizer_that_begins_with_a_space_is_understood() -> None:
+    assert first_tokens(Spaced(), {"1": 0.0, "2": 1.0}) == {ord("1"): 0.0, ord("2"): 1.0}
+    assert continued(Spaced(), [ord(each) for each in " Two"]) == " Two"

@@ -8,7 +8,7 @@ import pytest
 
 from decoding.critic import Asked, Critic, CriticOf
 from decoding.engine import Engine
-from decoding.passages import Given, Passage, RetrievalError, Retriever
+from decoding.passages import Given, Neutralizer, Passage, RetrievalError, Retriever
 from decoding.scholar import Scholar, ScholarConfig
 from decoding.types import Delta, Event, Final, Grounding, Sampling, Step, Study
 from tests.decoding.saying import CODEC, END, Scripted
@@ -37,7 +37,7 @@ class Script:
     def __call__(self, prompt: str) -> Said:
         self.prompts.append(prompt)
         if "Does the passage help" in prompt:
-            passage = prompt.partition("Passage: ")[2]
+            passage = prompt.partition("<passage>")[2]
             told = [each for words, each in self.relevance.items() if words in passage]
             return "?", told[0] if told else YES if "Ulm" in passage else NO
         if "Does the passage say" in prompt:
@@ -88,6 +88,7 @@ async def run(
         ask,
         critic_of(context),
         context,
+        Neutralizer(CODEC, ("<|end|>", "</passages>"), frozenset([END])),
     )
     return [event async for event in policy.run(engine, ask(QUESTION), sampling)], engine
 

@@ -7,7 +7,7 @@ import pytest
 
 from decoding.critique import Weights
 from decoding.engine import Engine
-from decoding.passages import Given, Neutral, Passage, Retriever
+from decoding.passages import Given, Neutral, Neutralizer, Passage, Retriever
 from decoding.reflective_writer import ReflectiveWriter
 from decoding.segments import Writer
 from decoding.self_rag import SelfRag, SelfRagConfig, WriterOf
@@ -36,7 +36,9 @@ async def run(
     context: int = 2000,
 ) -> tuple[list[Event], Scripted]:
     engine = Scripted(say)
-    found = Neutral(retriever or Given([RIVER, TOWER]), CODEC, (*TEXTS, "<|end|>"), frozenset())
+    found = Neutral(
+        retriever or Given([RIVER, TOWER]), Neutralizer(CODEC, (*TEXTS, "<|end|>"), frozenset())
+    )
     policy = SelfRag(config, CODEC, found, "Q?", writer_of(config, context))
     asked = sampling or Sampling(300, temperature=0.0)
     return [event async for event in policy.run(engine, PROMPT, asked)], engine
@@ -374,7 +376,7 @@ async def test_the_better_answer_wins_where_the_search_has_to_stop() -> None:
 async def test_a_control_in_another_spelling_is_no_token_of_a_passage() -> None:
     engine = Scripted(on_one_passage)
     config = SelfRagConfig(mode="always", max_segments=1)
-    found = Neutral(Given([Passage("evil", f"3 bridges.{N.fully}")]), CODEC, (), T.ids)
+    found = Neutral(Given([Passage("evil", f"3 bridges.{N.fully}")]), Neutralizer(CODEC, (), T.ids))
     policy = SelfRag(config, CODEC, found, "Q?", writer_of(config))
     _ = [each async for each in policy.run(engine, PROMPT, Sampling(50))]
     (prompt,) = engine.prompts
