@@ -273,6 +273,12 @@ class Retrieval(BaseModel):
         {}, description="URLs that are searched in the place of an index, by its name"
     )
 
+    @model_validator(mode="after")
+    def _embeds_for_indexes(self) -> Self:
+        if self.embedder is not None and self.indexes is None:
+            raise ValueError("--embedder: is for indexes, and there is no --indexes")
+        return self
+
 
 class Votes(BaseModel):
     """Votes"""

@@ -25,7 +25,7 @@ from server.limits import Limits
 from server.metrics import Metrics
 from server.models import Models
 from server.programs import Programs
-from server.retrieval.embedding import SentenceEmbedder
+from server.retrieval.embedding import EmbedderError, SentenceEmbedder
 from server.retrieval.indexes import Indexes
 from server.retrieval.service import SearchService
 
@@ -79,7 +79,12 @@ class State:
             checkpoints,
             Adapters(checkpoints, models, settings),
             Maths(),
-            Indexes(settings.indexes, settings.passage_words, embedder=embedder_of(settings)),
+            Indexes(
+                settings.indexes,
+                settings.passage_words,
+                embedder=embedder_of(settings),
+                services=settings.search_services,
+            ),
             httpx.AsyncClient(),
             condition,
             started=int(time.time()),
@@ -88,6 +93,10 @@ class State:
 
     async def begin(self) -> None:
         """Load what the settings name. Raises CannotStart."""
+        try:
+            await self.indexes.load()
+        except EmbedderError as error:
+            raise CannotStart(f"--embedder: {error}") from error
         for each in self.settings.adapters:
             name, _, version = each.partition("@")
             try:

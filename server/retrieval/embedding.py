@@ -21,6 +21,10 @@ class Embedder(Protocol):
 
     name: str
 
+    async def load(self) -> None:
+        """Raises EmbedderError."""
+        ...
+
     async def size(self) -> int:
         """Numbers of a vector."""
         ...
@@ -29,9 +33,15 @@ class Embedder(Protocol):
 
     async def query(self, text: str) -> Vector: ...
 
+    def close(self) -> None: ...
+
+
+class EmbedderError(Exception):
+    """A model that cannot be loaded; the message says why."""
+
 
 class SentenceEmbedder:
-    """name: a folder, or a model of the Hugging Face hub; it is loaded when it is first used.
+    """name: a folder, or a model of the Hugging Face hub.
 
     One thread has the model, so that embedding many passages does not stop the server; a query
     waits for no more than the batch before it.
@@ -41,6 +51,10 @@ class SentenceEmbedder:
         self.name = name
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="embedder")
         self._model: SentenceTransformer | None = None
+
+    async def load(self) -> None:
+        """Raises EmbedderError. Without it, the model is loaded when it is first used."""
+        await self._in_thread(self._loaded)
 
     async def size(self) -> int:
         return await self._in_thread(lambda: len(self._of_query("size")))
@@ -56,7 +70,7 @@ class SentenceEmbedder:
         return await self._in_thread(partial(self._of_query, text))
 
     def close(self) -> None:
-        self._thread.shutdown(cancel_futures=True)
+        self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _of_passages(self, texts: list[str]) -> list[Vector]:
         found = self._loaded().encode_document(texts, normalize_embeddings=True)
@@ -68,9 +82,14 @@ class SentenceEmbedder:
 
     def _loaded(self) -> "SentenceTransformer":
         if self._model is None:
-            from sentence_transformers import SentenceTransformer
+            try:
+                from sentence_transformers import SentenceTransformer
 
-            self._model = SentenceTransformer(self.name, device="cpu")
+                self._model = SentenceTransformer(self.name, device="cpu")
+            except ImportError as error:
+                raise EmbedderError(f"{error}: pip install 'bide[vectors]'") from error
+            except (OSError, ValueError) as error:
+                raise EmbedderError(f"{self.name}: {error}".splitlines()[0]) from error
         return self._model
 
     async def _in_thread(self, work: Callable[[], Result]) -> Result:

@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from decoding.passages import Passage
+from server.errors import IndexRefused, SearchUnavailable
 from server.retrieval.chunking import passages
 from server.retrieval.embedding import Embedder
 
@@ -63,11 +64,14 @@ class Index:
         words: int,
         quiet: float = QUIET,
         embedder: Embedder | None = None,
+        made_with: str | None = None,
     ) -> None:
         """words: of a passage at most. quiet: seconds without a change, after which the index is
-        brought up to date. embedder: that its vectors are of; None for one without vectors."""
+        brought up to date. embedder: the server's; made_with: the name of the one that this
+        index's vectors are of, None for an index without vectors."""
         self._table, self._words, self._pause = table, words, quiet
-        self._embedder = embedder
+        self._embedder, self._made_with = embedder, made_with
+        self._is_dropped = False
         self._changing = asyncio.Lock()
         self._quiet: asyncio.TimerHandle | None = None
         self._settling: set[asyncio.Task[None]] = set()
@@ -77,20 +81,25 @@ class Index:
         return int(await self._table.count_rows())
 
     async def upsert(self, documents: Sequence[Document]) -> int:
-        """Add documents; those of the same ids are replaced. Returns how many passages they are."""
+        """Add documents; those of the same ids are replaced. Returns how many passages they are.
+
+        Raises IndexRefused for vectors that this server cannot make, SearchUnavailable.
+        """
+        embedder = self._for_vectors()
         last = {document.id: document for document in documents}
         rows = [row for document in last.values() for row in self._rows(document)]
         if not rows:
             await self.delete(list(last))
             return 0
-        if self._embedder is not None:
-            vectors = await self._embedder.passages([row["searched"] for row in rows])
-            for row, vector in zip(rows, vectors, strict=True):
-                row["vector"] = vector
         merge = self._table.merge_insert("id")
         merge = merge.when_matched_update_all().when_not_matched_insert_all()
         merge = merge.when_not_matched_by_source_delete(_of(list(last)))
-        async with self._changing:
+        async with self._changing:  # embedding, too: what came first is not to win
+            if embedder is not None:
+                vectors = await embedder.passages([row["searched"] for row in rows])
+                for row, vector in zip(rows, vectors, strict=True):
+                    row["vector"] = vector
+            self._check_there()
             await merge.execute(rows)
             await self._keep_up(GROWN)
         self._settle()
@@ -99,6 +108,7 @@ class Index:
     async def delete(self, ids: Sequence[str]) -> int:
         """Returns how many passages are gone."""
         async with self._changing:
+            self._check_there()
             before = await self.count()
             if ids:
                 await self._table.delete(_of(ids))
@@ -116,13 +126,16 @@ class Index:
         """The best first; none for a query without a word.
 
         Scores are BM25's; where there are vectors, `fused` of both.
+        Raises IndexRefused for vectors that this server cannot make, SearchUnavailable.
         """
+        self._check_there()
+        embedder = self._for_vectors()
         if not any(letter.isalnum() for letter in query):
             return []
-        if self._embedder is None:
+        if embedder is None:
             rows = await self._by_words(query, count)
             return [Found(_passage(row), float(row["_score"])) for row in rows]
-        vector = await self._embedder.query(query)
+        vector = await embedder.query(query)
         deep = max(count, DEEP)
         near = self._table.query().nearest_to(vector).column("vector").limit(deep)
         found = fused([await self._by_words(query, deep), await near.to_list()])
@@ -145,6 +158,26 @@ class Index:
                 "text": text,
                 "searched": f"{document.title}\n{text}",
             }
+
+    def _for_vectors(self) -> Embedder | None:
+        """None for an index without vectors."""
+        if self._made_with is None:
+            return None
+        if self._embedder is None or self._embedder.name != self._made_with:
+            message = f"index: its vectors are of {self._made_with}"
+            raise IndexRefused(f"{message}: start the server with that as --embedder", "index")
+        return self._embedder
+
+    def _check_there(self) -> None:
+        """A request may have had it before it was dropped."""
+        if self._is_dropped:
+            raise SearchUnavailable("index: it was dropped meanwhile", "index")
+
+    async def drop(self) -> None:
+        """No change comes after it."""
+        async with self._changing:
+            self._is_dropped = True
+        await self.close()
 
     async def close(self) -> None:
         """What is being brought up to date is; nothing is begun any more."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,12 +30,20 @@ class Indexes:
         words: int,
         quiet: float = QUIET,
         embedder: Embedder | None = None,
+        services: Collection[str] = (),
     ) -> None:
+        """services: other names that may be searched."""
+        self.services = services
         self._root, self._words, self._quiet = root, words, quiet
         self._embedder = embedder
         self._connection: AsyncConnection | None = None
         self._open: dict[str, Index] = {}
         self._lock = asyncio.Lock()
+
+    async def load(self) -> None:
+        """What vectors are made with. Raises EmbedderError."""
+        if self._embedder is not None:
+            await self._embedder.load()
 
     async def names(self) -> list[str]:
         if self._root is None or not self._root.is_dir():
@@ -50,7 +59,6 @@ class Indexes:
             if name in await self.names():
                 raise IndexRefused(f"name: there is an index {name!r} already", "name")
             import pyarrow as pa
-            from lancedb.index import FTS
 
             texts = ("id", "document", "digest", "title", "text", "searched")
             fields: list[Any] = [(each, pa.string()) for each in texts]
@@ -61,43 +69,48 @@ class Indexes:
                 made_with = {EMBEDDER: self._embedder.name}
             schema = pa.schema(fields, metadata=made_with)
             table = await (await self._connected()).create_table(name, schema=schema)
-            config = FTS(stem=False, remove_stop_words=False, with_position=False)
-            await table.create_index("searched", config=config)
-            self._open[name] = Index(table, self._words, self._quiet, self._embedder)
+            self._open[name] = await self._index(table)
             return self._open[name]
 
     async def get(self, name: str) -> Index:
         """Raises UnknownIndex."""
+        async with self._lock:
+            return await self._get(name)
+
+    async def _get(self, name: str) -> Index:
         if name in self._open:
             return self._open[name]
         names = await self.names()
         if name not in names:
-            known = ", ".join(names) or "none"
+            known = ", ".join([*names, *self.services]) or "none"
             raise UnknownIndex(f"there is no index {name!r}, only {known}", "index")
         table = await (await self._connected()).open_table(name)
-        embedder = await self._embedder_of(name, table)
-        return self._open.setdefault(name, Index(table, self._words, self._quiet, embedder))
+        self._open[name] = await self._index(table)
+        return self._open[name]
 
-    async def _embedder_of(self, name: str, table: "AsyncTable") -> Embedder | None:
-        """Raises IndexRefused where its vectors are of a model that this server does not have."""
+    async def _index(self, table: "AsyncTable") -> Index:
+        """A table that was being made when its server was killed may lack what is searched."""
+        from lancedb.index import FTS
+
+        if not await table.list_indices():
+            config = FTS(stem=False, remove_stop_words=False, with_position=False)
+            await table.create_index("searched", config=config)
         made_with = ((await table.schema()).metadata or {}).get(EMBEDDER.encode())
-        if made_with is None:
-            return None
-        if self._embedder is None or self._embedder.name != made_with.decode():
-            message = f"index: the vectors of {name!r} are of {made_with.decode()}"
-            raise IndexRefused(f"{message}: start the server with that as --embedder", "index")
-        return self._embedder
+        name = None if made_with is None else made_with.decode()
+        return Index(table, self._words, self._quiet, self._embedder, name)
 
     async def drop(self, name: str) -> None:
         """Raises UnknownIndex."""
         async with self._lock:
-            await (await self.get(name)).close()
+            await (await self._get(name)).drop()
             await (await self._connected()).drop_table(name)
             del self._open[name]
 
     async def close(self) -> None:
         for index in self._open.values():
             await index.close()
+        if self._embedder is not None:
+            self._embedder.close()
 
     async def _connected(self) -> "AsyncConnection":
         """Raises IndexRefused where this server keeps none."""

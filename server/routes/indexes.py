@@ -15,7 +15,7 @@ router = APIRouter(prefix="/v1/indexes")
 
 Name = Annotated[str, Path(max_length=100)]
 Id = Annotated[str, Field(min_length=1, max_length=1000)]
-CHANGES = openapi.refusals(*openapi.BODY, 403, 404)
+CHANGES = openapi.refusals(*openapi.BODY, 403, 404, 409)
 MOST = 10_000
 """Documents of a call."""
 
@@ -28,7 +28,7 @@ class DocumentFields(Strict):
     """digest: of its content, so that `missing` tells whether it has changed since."""
 
     id: Id
-    title: str = ""
+    title: str = Field("", max_length=1000)
     text: str = Field(min_length=1)
     digest: str = Field("", max_length=1000)
 
@@ -104,7 +104,7 @@ async def missing_documents(name: Name, body: MissingRequest, request: Request) 
     return {"missing": await index.missing(body.documents)}
 
 
-@router.post("/{name}/search", responses=openapi.refusals(*openapi.BODY, 404))
+@router.post("/{name}/search", responses=openapi.refusals(*openapi.BODY, 404, 409, 502))
 async def search(name: Name, body: SearchRequest, request: Request) -> dict[str, Any]:
     index = await State.of(request).indexes.get(name)
     return {

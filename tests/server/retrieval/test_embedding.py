@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from server.errors import IndexRefused
-from server.retrieval.embedding import SentenceEmbedder, Vector
+from server.errors import IndexRefused, SearchUnavailable
+from server.retrieval.embedding import EmbedderError, SentenceEmbedder, Vector
 from server.retrieval.index import RANK, Document, fused
 from server.retrieval.indexes import Indexes
 
@@ -20,6 +20,9 @@ class Meaning:
     name = "meaning"
     topics = ("automobile car wheels", "vessel boat sails")
 
+    async def load(self) -> None:
+        """It is there."""
+
     async def size(self) -> int:
         return len(self.topics)
 
@@ -31,6 +34,9 @@ class Meaning:
         hits = [float(len(words & set(topic.split()))) + 0.01 for topic in self.topics]
         length = sum(each**2 for each in hits) ** 0.5
         return [each / length for each in hits]
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 async def test_what_shares_no_word_is_found_by_its_meaning(tmp_path: Path) -> None:
@@ -65,12 +71,36 @@ async def test_an_index_keeps_the_model_of_its_vectors(tmp_path: Path) -> None:
     await (await Indexes(tmp_path, 50, embedder=Meaning()).create("docs")).upsert([CAR])
     again = await Indexes(tmp_path, 50, embedder=Meaning()).get("docs")
     assert [each.id for each in await again.search("wheels", 5)] == ["car"]
-    with pytest.raises(IndexRefused, match="vectors of 'docs' are of meaning"):
-        await Indexes(tmp_path, 50).get("docs")
     other = Meaning()
     other.name = "other"
-    with pytest.raises(IndexRefused, match="--embedder"):
-        await Indexes(tmp_path, 50, embedder=other).get("docs")
+    for embedder in (None, other):
+        indexes = Indexes(tmp_path, 50, embedder=embedder)
+        index = await indexes.get("docs")
+        with pytest.raises(IndexRefused, match=r"vectors are of meaning: .* --embedder"):
+            await index.search("wheels", 5)
+        with pytest.raises(IndexRefused, match="--embedder"):
+            await index.upsert([BOAT])
+        assert await index.count() == 1
+        assert await index.missing({"boat": ""}) == ["boat"]
+    await indexes.drop("docs")
+    assert await indexes.names() == []
+
+
+async def test_who_had_an_index_that_is_dropped_is_told(tmp_path: Path) -> None:
+    indexes = Indexes(tmp_path, 50)
+    index = await indexes.create("docs")
+    await indexes.drop("docs")
+    with pytest.raises(SearchUnavailable, match="dropped"):
+        await index.search("red", 5)
+    with pytest.raises(SearchUnavailable, match="dropped"):
+        await index.upsert([CAR])
+
+
+async def test_a_model_that_is_not_there_says_so(tmp_path: Path) -> None:
+    embedder = SentenceEmbedder(str(tmp_path / "nowhere"))
+    with pytest.raises(EmbedderError, match="nowhere"):
+        await embedder.load()
+    embedder.close()
 
 
 async def test_one_without_vectors_has_none_later(tmp_path: Path) -> None:

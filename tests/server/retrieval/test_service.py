@@ -6,9 +6,14 @@ import httpx
 import pytest
 
 from decoding.passages import Passage, RetrievalError
-from server.retrieval.service import SearchService
+from server.retrieval.service import MOST_BYTES, SearchService
 
-FOUND = {"passages": [{"document_id": "a", "text": "Text.", "title": "T", "score": 1}] * 3}
+FOUND = {
+    "passages": [
+        *[{"document_id": "a", "text": "Text.", "title": "T", "score": 1}] * 2,
+        *({"document_id": each, "text": "More.", "title": None} for each in "bcd"),
+    ]
+}
 
 
 def service(answer: httpx.Response | Exception, seen: list[Any] | None = None) -> SearchService:
@@ -26,7 +31,8 @@ def service(answer: httpx.Response | Exception, seen: list[Any] | None = None) -
 async def test_it_is_asked_and_answers() -> None:
     seen: list[httpx.Request] = []
     found = await service(httpx.Response(200, json=FOUND), seen).search("bridges", 2)
-    assert found == [Passage("a", "Text.", "T")] * 2
+    assert found == [Passage("a", "Text.", "T"), Passage("b", "More.")]
+    assert await service(httpx.Response(500)).search(" ", 2) == []
     assert seen[0].read() == b'{"query":"bridges","top_k":2}'
 
 
@@ -37,6 +43,8 @@ async def test_it_is_asked_and_answers() -> None:
         (httpx.Response(200, text="<html>"), "its answer has no passages"),
         (httpx.Response(200, json={"passages": [{"text": "x"}]}), "its answer has no passages"),
         (httpx.ConnectTimeout("slow"), "ConnectTimeout"),
+        (httpx.Response(200, text=" " * (MOST_BYTES + 1)), "its answer is over 8,388,608 bytes"),
+        (TimeoutError(), "no answer in 10 s"),
     ],
 )
 async def test_no_answer_says_why(answer: httpx.Response | Exception, why: str) -> None:
