@@ -24,6 +24,8 @@ CONFLICT = 409
 KINDS = (".md", ".txt", ".jsonl", ".pdf")
 BATCH_DOCUMENTS, BATCH_CHARACTERS = 500, 1 << 20
 """Of a call; a longer document goes alone."""
+MOST_TITLE = 1000
+"""Characters, which is the server's own limit."""
 
 
 class Unreadable(Exception):
@@ -145,7 +147,10 @@ def _row(row: Any, place: str, name: str) -> Document:
     text = row.get("text") if isinstance(row, dict) else None
     if not isinstance(text, str) or not text.strip():
         raise Unreadable(f"{place}: text: should be there, and not empty")
-    return Document(str(row.get("id", name)), str(row.get("title", "")), text)
+    title = str(row.get("title") or "")
+    if len(title) > MOST_TITLE:
+        raise Unreadable(f"{place}: title: should be {MOST_TITLE} characters at most")
+    return Document(str(row.get("id", name)), title, text)
 
 
 def _text(path: Path) -> str:
@@ -171,7 +176,7 @@ def _title(path: Path, text: str) -> str:
     """The first heading of Markdown, else the file's name."""
     first = text.lstrip().partition("\n")[0]
     is_heading = path.suffix.lower() == ".md" and first.startswith("#")
-    return first.lstrip("#").strip() if is_heading else path.stem
+    return first.lstrip("#").strip()[:MOST_TITLE] if is_heading else path.stem
 
 
 def main() -> int:

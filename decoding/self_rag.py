@@ -45,13 +45,15 @@ WriterOf = Callable[[Engine, Sequence[int], Sampling], Writer]
 
 @dataclass(frozen=True, slots=True)
 class SelfRag:
-    """The policy. question: what is searched for first; writer: made for each answer."""
+    """The policy. question: what is searched for first; writer: made for each answer; exhaustive:
+    go on with what cannot win, too, to no other end than to compare."""
 
     config: SelfRagConfig
     codec: Codec
     retriever: Retriever
     question: str
     writer: WriterOf
+    exhaustive: bool = False
 
     async def run(
         self, engine: Engine, prompt: Sequence[int], sampling: Sampling
@@ -102,6 +104,7 @@ class Search:
             grown = await self._grown(live)
             best = _best([*best, *(each for each in grown if each.has_ended)], 1)
             live = _best([each for each in grown if not each.has_ended], self._config.beam)
+            live = [each for each in live if self._may_win(each, best)]
             common = _common([*live, *best])
             for delta in self._content(common[settled:]):
                 yield delta
@@ -112,6 +115,15 @@ class Search:
         for delta in self._content(answer.segments[settled:]):
             yield delta
         yield self._final(answer)
+
+    def _may_win(self, of: Hypothesis, best: Sequence[Hypothesis]) -> bool:
+        """Whether it would beat the best that has ended if all its next segments were perfect."""
+        if not best or self._of.exhaustive:
+            return True
+        weights, done = self._config.weights, len(of.segments)
+        perfect = 1 + weights.relevance + weights.support + weights.utility
+        left = self._config.max_segments - done
+        return (done * of.score + left * perfect) / (done + left) > best[0].score
 
     async def _grown(self, live: Sequence[Hypothesis]) -> list[Hypothesis]:
         """Each hypothesis by each of its next segments, all of which are written at once."""

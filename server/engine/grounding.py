@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from decoding.critic import Ask, Asked, Critic, Reflecting
-from decoding.engine import Engine, Policy
+from decoding.engine import Engine
 from decoding.passages import Neutral, Neutralizer, Retriever
 from decoding.policies import Scholar, ScholarConfig, SelfRag, SelfRagConfig
 from decoding.prompted_writer import PromptedWriter
@@ -30,7 +30,7 @@ def self_rag(
     question: str,
     ask: Ask,
     converse: Ask,
-) -> Policy:
+) -> SelfRag:
     """ask, converse: a message by itself, and in the place of the chat's last one."""
 
     def writer(engine: Engine, prompt: Sequence[int], sampling: Sampling) -> Writer:
@@ -55,7 +55,7 @@ def scholar(
     question: str,
     ask: Ask,
     converse: Ask,
-) -> Policy:
+) -> Scholar:
     """ask, converse: a message by itself, and in the place of the chat's last one."""
 
     def critic(engine: Engine, sampling: Sampling) -> Critic:

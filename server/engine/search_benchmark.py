@@ -1,5 +1,6 @@
 """`python -m server.engine.search_benchmark`: Self-RAG's search, all branches at once, beside the
-authors' scheme: one question at a time, one passage at a time, one call each.
+authors' scheme: one question, one passage and one call at a time, and every answer of the beam gone
+on with to the end.
 
 Both on the same engine, in turns, over the same questions, greedily. What they answer should be the
 same: how often it is, is told.
@@ -13,7 +14,7 @@ import sys
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,8 @@ async def answered(model: Model, engine: Engine, question: Question) -> str:
     ask = asking(model, (), {})
     told = fields.config(), fields.given(), question.text, ask, ask
     policy = self_rag(model, *told)
+    if isinstance(engine, InTurn):
+        policy = replace(policy, exhaustive=True)
     sampling = Sampling(ANSWER, temperature=0.0, chunk_tokens=64)
     async with aclosing(policy.run(engine, prompt, sampling)) as events:
         return "".join([event.text async for event in events if isinstance(event, Delta)])

@@ -45,8 +45,9 @@ class RealServer:
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[RealServer]:
-    settings = Settings(dtype="float32", port=0, kv_cache_gib=0.5)
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServer]:
+    indexes = tmp_path_factory.mktemp("indexes")
+    settings = Settings(dtype="float32", port=0, kv_cache_gib=0.5, indexes=indexes)
     logs.configure(settings.log_level, settings.log_format)
     from server.app import create_app
     from server.serving import fleet, serving

@@ -1,6 +1,9 @@
 """Answers that rest on passages, by the shipped checkpoint on the real engine."""
 
 import asyncio
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -109,3 +112,45 @@ async def test_research_goes_through_all_its_stages(server: RealServer) -> None:
     for each in choice.scholar["citations"]:
         assert choice.message.content[each["start"] : each["end"]]
     assert choice.scholar["final"]["precision"] in (None, 1.0)
+
+
+async def test_a_folder_of_markdown_is_researched(server: RealServer, tmp_path: Path) -> None:
+    """From files to a verified answer: `bide index`, and then a chat on the index."""
+    question = next(each for each in exam(20, "dev") if len(each.right) == 1)
+    for each in question.documents:
+        (tmp_path / f"{each['id']}.md").write_text(f"# {each['title']}\n\n{each['text']}\n")
+    command = [sys.executable, "-m", "clients.cli", "index", str(tmp_path), "--name", "people"]
+    done = await asyncio.to_thread(
+        subprocess.run, [*command, "--url", server.url], capture_output=True, text=True, check=True
+    )
+    assert f"{len(question.documents)} documents added" in done.stdout
+    messages: Any = [{"role": "user", "content": question.text}]
+    async with server.async_openai as client:
+        steps = []
+        told: Any = None
+        stream = await client.chat.completions.create(
+            model=server.model.name,
+            messages=messages,
+            temperature=0,
+            max_tokens=60,
+            stream=True,
+            extra_body={"scholar": {"index": "people"}},
+        )
+        async for chunk in stream:
+            (choice,) = chunk.choices
+            steps += [choice.step] if getattr(choice, "step", None) else []
+            told = getattr(choice, "scholar", None) or told
+        reply: Any = await client.chat.completions.create(
+            model=server.model.name,
+            messages=messages,
+            temperature=0,
+            extra_body={"self_rag": {"index": "people"}},
+        )
+    assert steps == told["steps"]
+    best = max(told["sources"], key=lambda each: each["relevance"])
+    (right,) = question.right
+    assert best["document_id"] == f"{right}.md"
+    assert best["read"]
+    (answer,) = reply.choices
+    assert {each["document_id"] for each in answer.self_rag["citations"]} == {f"{right}.md"}
+    assert all(number in answer.message.content for number in question.answer)

@@ -24,6 +24,8 @@ GIVEN_UP = 0.35
 """After them."""
 BOUND_ALONE = 0.15
 """Of the rest are answered by a bound, which is all that was found."""
+REPEATED = 0.2
+"""After half an answer, the passage that it is from comes again."""
 
 REFLECTION_TOKENS = (
     *(NAMES.retrieval, NAMES.no_retrieval, NAMES.same_evidence, NAMES.relevant, NAMES.irrelevant),
@@ -84,9 +86,16 @@ def _answered(lookup: Lookup, rng: random.Random) -> list[Piece]:
     pieces = [*_read(first), Piece(f"{NAMES.relevant}{_said(lookup, first)}")]
     if not rest:
         return [*pieces, *_end("", NAMES.fully, 5)]
-    second = rest[0] if rng.random() < 0.6 else distractors(rng, lookup, 1)[0]
-    pieces += [Piece(f" {NAMES.fully}"), *_read(second)]
-    if second.counts:
+    pieces += [Piece(f" {NAMES.fully}")]
+    kind = rng.random()
+    if kind < REPEATED:  # which has nothing more to say
+        second = first
+    elif kind < 0.7:
+        second = rest[0]
+    else:
+        (second,) = distractors(rng, lookup, 1)
+    pieces += _read(second)
+    if second.counts and second is not first:
         return [*pieces, *_end(f"{NAMES.relevant}{_said(lookup, second)}", NAMES.fully, 5)]
     return [*pieces, *_end(f"{NAMES.irrelevant}{UNKNOWN_REST}", NAMES.unsupported, 2)]
 
