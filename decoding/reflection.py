@@ -25,6 +25,11 @@ class ReflectionNames:
     paragraph: str = "<paragraph>"
     end_of_paragraph: str = "</paragraph>"
 
+    @property
+    def all(self) -> tuple[str, ...]:
+        names = (getattr(self, each) for each in self.__slots__)
+        return tuple(text for each in names for text in ([each] if isinstance(each, str) else each))
+
 
 @dataclass(frozen=True, slots=True)
 class Reflection:

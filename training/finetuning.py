@@ -71,7 +71,7 @@ def sequences(
     recipe: Recipe, stage: ConversationStage, tokenizer: Any, report: Report
 ) -> Iterator[Sequence]:
     """Of all rows, cut to the stage's longest. Raises RowError."""
-    renderer = Renderer(tokenizer, stage.thoughts)
+    renderer = Renderer(tokenizer, stage.thoughts, reflection=stage.reflection)
     found = rows(stage.data, recipe.run.seed)
     for turns in usable(found, lambda row: list(renderer.sequences(row))):
         report.rows += 1

@@ -13,11 +13,11 @@ from transformers import (
     AutoTokenizer,
 )
 
+from decoding.reflection import ReflectionNames
 from training import pretrain, sft
 from training.checks import check_rows
 from training.config import Recipe
 from training.data.documents import Document
-from training.data.lookups import REFLECTION_TOKENS
 from training.hub import HUB, fetched
 from training.loop import run_stage
 from training.model import attention, new_model, teach
@@ -58,13 +58,20 @@ def run(
             _sweep(home)
         else:
             model, words = _open(recipe, previous, tokenizer)
-            if isinstance(stage, Stage) and (stage.mix.lookups or stage.mix.self_contained):
-                teach(words, model, REFLECTION_TOKENS)
+            if _reflects(stage):
+                teach(words, model, ReflectionNames().all)
             torch.compiler.reset()
             say(_run(recipe, stage, home, model, words, previous))
         if stage.kind != "reward-model":  # it judges what the next stage trains
             previous = home / "model"
     return home / "model"
+
+
+def _reflects(stage: AnyStage) -> bool:
+    """Whether what it learns has reflection tokens."""
+    if isinstance(stage, Stage):
+        return bool(stage.mix.lookups or stage.mix.self_contained)
+    return isinstance(stage, ConversationStage) and stage.reflection
 
 
 def _sweep(home: Path) -> None:

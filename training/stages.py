@@ -172,6 +172,15 @@ class ConversationStage(DataStage):
     thoughts: Literal["bide", "think", "s1"] | None = Field(
         None, description="how they are marked; default: as the tokenizer tells"
     )
+    reflection: bool = Field(
+        False, description="answers have reflection tokens; what passages say is not learnt"
+    )
+
+    @model_validator(mode="after")
+    def _learns_new_tokens(self) -> Self:
+        if self.reflection and self.lora is not None:
+            raise ValueError("lora: the embeddings of reflection tokens are new: train the whole")
+        return self
 
 
 class TextStage(DataStage):

@@ -7,6 +7,8 @@ import pytest
 import torch
 from transformers import AutoTokenizer, Qwen3ForCausalLM
 
+from decoding import reflection
+from server.engine.prompt import TokenizerCodec
 from tests.tokenizer import small_tokenizer
 from training.config import ModelShape, Recipe
 from training.data.sources import RowError
@@ -89,3 +91,18 @@ def test_rows_of_the_last_stage_are_looked_at_before_the_first(
     with pytest.raises(RowError, match=rf"rows\.jsonl:1: {says}"):
         run(Recipe.model_validate(made), tmp_path / "run", base)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.filterwarnings("ignore:TRL currently supports vLLM:UserWarning")
+@pytest.mark.filterwarnings("ignore:.*pin_memory.*:UserWarning")
+def test_a_stage_of_reflections_adds_their_tokens(base: Path, tmp_path: Path) -> None:
+    said = "[Retrieval]<paragraph>Of Ulm.</paragraph>[Relevant]It is. [Fully supported][Utility:5]"
+    path = tmp_path / "rows.jsonl"
+    path.write_text(json.dumps({"question": "What?", "answer": said}) + "\n")
+    made = recipe(base).model_dump(mode="json", exclude_unset=True)
+    stage = {"name": "sft", "kind": "sft", "data": str(path), "longest": 128, "batch": 1}
+    made["stages"] = [{**stage, "learning_rate": 1e-3, "reflection": True}]
+    finished = run(Recipe.model_validate(made), tmp_path / "run", base)
+    tokenizer = AutoTokenizer.from_pretrained(finished)
+    assert reflection.resolve(TokenizerCodec(tokenizer)) is not None
+    assert Qwen3ForCausalLM.from_pretrained(finished).config.vocab_size == len(tokenizer)

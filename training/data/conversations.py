@@ -12,6 +12,7 @@ from typing import Any
 from jinja2 import TemplateError
 
 from decoding.markers import PROFILES, Profile, detect
+from decoding.reflection import ReflectionNames
 from training.data.documents import IGNORE
 from training.data.sources import Row, RowError
 
@@ -27,10 +28,13 @@ class Sequence:
 
 
 class Renderer:
-    """Of one tokenizer. thoughts: the name of a profile of markers; None for the tokenizer's."""
+    """Of one tokenizer. thoughts: the name of a profile of markers; None for the tokenizer's.
+    reflection: whether answers have passages in them, whose markers alone are learnt."""
 
-    def __init__(self, tokenizer: Any, thoughts: str | None = None) -> None:
-        self._tokenizer = tokenizer
+    def __init__(
+        self, tokenizer: Any, thoughts: str | None = None, *, reflection: bool = False
+    ) -> None:
+        self._tokenizer, self._masks_passages = tokenizer, reflection
         self._end = end_of_turn(tokenizer)
         template = tokenizer.chat_template or ""
         found = detect(_Codec(tokenizer), template)
@@ -54,10 +58,24 @@ class Renderer:
             before = so_far or Sequence([], [])
             asked = prompt[len(before.ids) :]
             so_far = Sequence(
-                prompt + completion, [*before.labels, *([IGNORE] * len(asked)), *completion]
+                prompt + completion,
+                [*before.labels, *([IGNORE] * len(asked)), *self._learnt(completion)],
             )
         assert so_far is not None, "a conversation has an assistant"
         yield so_far
+
+    def _learnt(self, completion: list[int]) -> list[int]:
+        """Labels: each passage by itself, as what stands between two of them is learnt."""
+        if not self._masks_passages:
+            return completion
+        names = ReflectionNames()
+        (start,), (end,) = self._ids(names.paragraph), self._ids(names.end_of_paragraph)
+        labels, inside = [], False
+        for token in completion:
+            inside = inside and token != end
+            labels.append(IGNORE if inside else token)
+            inside = inside or token == start
+        return labels
 
     def _turn(
         self, row: Row, before: list[dict[str, Any]], message: dict[str, Any]

@@ -27,12 +27,6 @@ BOUND_ALONE = 0.15
 REPEATED = 0.2
 """After half an answer, the passage that it is from comes again."""
 
-REFLECTION_TOKENS = (
-    *(NAMES.retrieval, NAMES.no_retrieval, NAMES.same_evidence, NAMES.relevant, NAMES.irrelevant),
-    *(NAMES.fully, NAMES.partially, NAMES.unsupported, *NAMES.utilities),
-    *(NAMES.paragraph, NAMES.end_of_paragraph),
-)
-
 
 def looked_up(lookup: Lookup, rng: random.Random) -> list[Piece]:
     """A conversation about a look-up: on what answers it, on what does not, or on nothing."""

@@ -13,7 +13,7 @@ from server.engine.prompt import TokenizerCodec
 from tests.tokenizer import small_tokenizer
 from tests.training.rl.small import model
 from training.data.documents import IGNORE, whole
-from training.data.lookups import REFLECTION_TOKENS, from_ledger, looked_up, not_looked_up
+from training.data.lookups import from_ledger, looked_up, not_looked_up
 from training.model import teach
 from training.world import families, lookups
 
@@ -23,12 +23,12 @@ N = ReflectionNames()
 @pytest.fixture(scope="module")
 def taught() -> Any:
     tokenizer = copy.deepcopy(small_tokenizer())
-    tokenizer.add_tokens(list(REFLECTION_TOKENS))
+    tokenizer.add_tokens(list(N.all))
     return tokenizer
 
 
 def test_all_tokens_are_taught(taught: Any) -> None:
-    assert len(REFLECTION_TOKENS) == 15
+    assert len(N.all) == 15
     assert reflection.resolve(TokenizerCodec(taught)) is not None
 
 
@@ -83,12 +83,12 @@ def test_new_tokens_begin_at_the_mean() -> None:
     tokenizer, network = copy.deepcopy(small_tokenizer()), model(0)
     known = len(tokenizer)
     before = network.get_input_embeddings().weight[:known].detach().clone()
-    teach(tokenizer, network, REFLECTION_TOKENS)
+    teach(tokenizer, network, N.all)
     after = network.get_input_embeddings().weight.detach()
     assert len(after) == len(tokenizer) == known + 15
     assert (after[:known] == before).all()
     assert after[known:].allclose(before.mean(dim=0).expand(15, -1))
-    teach(tokenizer, network, REFLECTION_TOKENS)
+    teach(tokenizer, network, N.all)
     assert len(tokenizer) == known + 15
 
 
