@@ -115,7 +115,8 @@ class Served(BaseModel):
 
     model: str = Field(
         str(RELEASED),
-        description="a folder, or a Hugging Face id; default: bide-mini, which comes with Bide",
+        description="a folder, a Hugging Face id, or bide-mini-lookups, which comes with Bide; "
+        "default: bide-mini, which does too",
     )
     registry: Path | None = Field(
         None, description="folder of published checkpoints, to load while serving; default: none"
@@ -171,6 +172,12 @@ class Served(BaseModel):
         path = Path(self.model)
         is_version = VERSION.fullmatch(path.name) and path.parent.name
         return self.served_name or (path.parent.name if is_version else path.name)
+
+    @field_validator("model")
+    @classmethod
+    def _that_comes_with_bide(cls, given: str) -> str:
+        ours = RELEASED.parent / given
+        return str(ours) if (ours / "config.json").is_file() and not Path(given).exists() else given
 
 
 class Adapters(BaseModel):

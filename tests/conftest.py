@@ -11,7 +11,7 @@ settings.load_profile("bide")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Where tests run side by side, a file's stay together, and those that share a real engine."""
     for item in items:
-        shares = {"server", "swapped"} & set(getattr(item, "fixturenames", ()))
+        shares = {"server", "swapped", "reader"} & set(getattr(item, "fixturenames", ()))
         is_real = item.get_closest_marker("real") is not None
         group = "real" if shares and is_real else item.path.as_posix()
         item.add_marker(pytest.mark.xdist_group(group))

@@ -21,6 +21,7 @@ from tests.real.swapping import noisy
 from training.registry import Registry
 
 Result = TypeVar("Result")
+READER = "bide-mini-lookups"
 
 
 @dataclass
@@ -45,9 +46,8 @@ class RealServer:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServer]:
-    indexes = tmp_path_factory.mktemp("indexes")
-    settings = Settings(dtype="float32", port=0, kv_cache_gib=0.5, indexes=indexes)
+def server() -> Iterator[RealServer]:
+    settings = Settings(dtype="float32", port=0, kv_cache_gib=0.5)
     logs.configure(settings.log_level, settings.log_format)
     from server.app import create_app
     from server.serving import fleet, serving
@@ -107,6 +107,33 @@ def swapped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Swapped]:
     )
     try:
         yield Swapped(address(process), registry, process.pid)
+    finally:
+        process.terminate()
+        process.communicate(timeout=60)
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A server in a process of its own, of the shipped checkpoint that looks facts up."""
+
+    url: str
+
+    @property
+    def async_openai(self) -> AsyncOpenAI:
+        return AsyncOpenAI(base_url=f"{self.url}/v1", api_key="none", max_retries=0)
+
+
+@pytest.fixture(scope="session")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
+    process = start(
+        [
+            *("--port", "0", "--log-level", "warning", "--kv-cache-gib", "0.1"),
+            *("--dtype", "float32", "--model", READER),
+            *("--indexes", str(tmp_path_factory.mktemp("indexes"))),
+        ]
+    )
+    try:
+        yield Reader(address(process))
     finally:
         process.terminate()
         process.communicate(timeout=60)

@@ -1,4 +1,4 @@
-"""Answers that rest on passages, by the shipped checkpoint on the real engine."""
+"""Answers that rest on passages, by the shipped checkpoint that looks facts up."""
 
 import asyncio
 import subprocess
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.real.conftest import RealServer
+from tests.real.conftest import READER, Reader
 from training.evaluate.lookups import Question, Tally, exam, self_contained
 
 pytestmark = pytest.mark.real
@@ -21,10 +21,10 @@ HOSTILE = {
 }
 
 
-async def ask(server: RealServer, client: Any, question: Question, **fields: Any) -> Any:
+async def ask(reader: Reader, client: Any, question: Question, **fields: Any) -> Any:
     documents = [*question.documents, *fields.pop("more", [])]
     return await client.chat.completions.create(
-        model=server.model.name,
+        model=READER,
         messages=[{"role": "user", "content": question.text}],
         temperature=0,
         max_tokens=100,
@@ -32,15 +32,15 @@ async def ask(server: RealServer, client: Any, question: Question, **fields: Any
     )
 
 
-async def asked(server: RealServer, questions: list[Question], **fields: Any) -> list[Any]:
-    async with server.async_openai as client:
-        return await asyncio.gather(*(ask(server, client, each, **fields) for each in questions))
+async def asked(reader: Reader, questions: list[Question], **fields: Any) -> list[Any]:
+    async with reader.async_openai as client:
+        return await asyncio.gather(*(ask(reader, client, each, **fields) for each in questions))
 
 
-async def test_facts_are_looked_up_and_cited(server: RealServer) -> None:
+async def test_facts_are_looked_up_and_cited(reader: Reader) -> None:
     questions = list(exam(60, "dev"))
     tally = Tally()
-    for question, reply in zip(questions, await asked(server, questions), strict=True):
+    for question, reply in zip(questions, await asked(reader, questions), strict=True):
         (choice,) = reply.choices
         tally.add(question, choice.message.content, choice.self_rag)
         usage = reply.usage.completion_tokens_details
@@ -50,31 +50,31 @@ async def test_facts_are_looked_up_and_cited(server: RealServer) -> None:
     assert tally.retrieved == 60
 
 
-async def test_what_needs_no_passage_reads_none(server: RealServer) -> None:
+async def test_what_needs_no_passage_reads_none(reader: Reader) -> None:
     questions = list(self_contained(20, "dev"))
-    replies = await asked(server, questions)
+    replies = await asked(reader, questions)
     assert sum(each.choices[0].self_rag["retrievals"] == 0 for each in replies) >= 16
 
 
-async def test_a_hostile_document_changes_nothing(server: RealServer) -> None:
+async def test_a_hostile_document_changes_nothing(reader: Reader) -> None:
     questions = list(exam(10, "dev"))
-    alone = await asked(server, questions, top_k=20)
-    beside = await asked(server, questions, top_k=20, more=[HOSTILE])
+    alone = await asked(reader, questions, top_k=20)
+    beside = await asked(reader, questions, top_k=20, more=[HOSTILE])
     for one, other in zip(alone, beside, strict=True):
         assert one.choices[0].message.content == other.choices[0].message.content
         told = other.choices[0].self_rag
         assert "hostile" not in {each["document_id"] for each in told["citations"]}
 
 
-async def test_a_stream_and_choices_with_seeds(server: RealServer) -> None:
+async def test_a_stream_and_choices_with_seeds(reader: Reader) -> None:
     question = next(exam(1, "dev"))
     body = {"self_rag": {"documents": list(question.documents)}}
     messages: Any = [{"role": "user", "content": question.text}]
-    async with server.async_openai as client:
+    async with reader.async_openai as client:
 
         async def whole() -> list[str]:
             reply = await client.chat.completions.create(
-                model=server.model.name, messages=messages, n=2, seed=3, extra_body=body
+                model=READER, messages=messages, n=2, seed=3, extra_body=body
             )
             return [each.message.content or "" for each in reply.choices]
 
@@ -82,7 +82,7 @@ async def test_a_stream_and_choices_with_seeds(server: RealServer) -> None:
         assert first == second
         texts = ["", ""]
         stream = await client.chat.completions.create(
-            model=server.model.name, messages=messages, n=2, seed=3, stream=True, extra_body=body
+            model=READER, messages=messages, n=2, seed=3, stream=True, extra_body=body
         )
         async for chunk in stream:
             for choice in chunk.choices:
@@ -90,12 +90,12 @@ async def test_a_stream_and_choices_with_seeds(server: RealServer) -> None:
     assert texts == first
 
 
-async def test_research_goes_through_all_its_stages(server: RealServer) -> None:
+async def test_research_goes_through_all_its_stages(reader: Reader) -> None:
     """The small model has not learnt to research; it is its own critic all the same."""
     question = next(exam(1, "dev"))
-    async with server.async_openai as client:
+    async with reader.async_openai as client:
         reply: Any = await client.chat.completions.create(
-            model=server.model.name,
+            model=READER,
             messages=[{"role": "user", "content": question.text}],
             temperature=0,
             max_tokens=60,
@@ -114,22 +114,22 @@ async def test_research_goes_through_all_its_stages(server: RealServer) -> None:
     assert choice.scholar["final"]["precision"] in (None, 1.0)
 
 
-async def test_a_folder_of_markdown_is_researched(server: RealServer, tmp_path: Path) -> None:
+async def test_a_folder_of_markdown_is_researched(reader: Reader, tmp_path: Path) -> None:
     """From files to a verified answer: `bide index`, and then a chat on the index."""
     question = next(each for each in exam(20, "dev") if len(each.right) == 1)
     for each in question.documents:
         (tmp_path / f"{each['id']}.md").write_text(f"# {each['title']}\n\n{each['text']}\n")
     command = [sys.executable, "-m", "clients.cli", "index", str(tmp_path), "--name", "people"]
     done = await asyncio.to_thread(
-        subprocess.run, [*command, "--url", server.url], capture_output=True, text=True, check=True
+        subprocess.run, [*command, "--url", reader.url], capture_output=True, text=True, check=True
     )
     assert f"{len(question.documents)} documents added" in done.stdout
     messages: Any = [{"role": "user", "content": question.text}]
-    async with server.async_openai as client:
+    async with reader.async_openai as client:
         steps = []
         told: Any = None
         stream = await client.chat.completions.create(
-            model=server.model.name,
+            model=READER,
             messages=messages,
             temperature=0,
             max_tokens=60,
@@ -141,7 +141,7 @@ async def test_a_folder_of_markdown_is_researched(server: RealServer, tmp_path: 
             steps += [choice.step] if getattr(choice, "step", None) else []
             told = getattr(choice, "scholar", None) or told
         reply: Any = await client.chat.completions.create(
-            model=server.model.name,
+            model=READER,
             messages=messages,
             temperature=0,
             extra_body={"self_rag": {"index": "people"}},

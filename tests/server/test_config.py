@@ -10,7 +10,7 @@ from pydantic_settings import SettingsError
 
 from server.__main__ import OTHER_FILES, allow_files, main
 from server.command_line import settings_from
-from server.config import Settings
+from server.config import RELEASED, Settings
 from server.engine.preflight import CannotStart
 
 
@@ -152,3 +152,9 @@ def test_a_version_of_a_registry_is_named_by_its_checkpoint() -> None:
     assert Settings(model="/registry/mine/v12").name == "mine"
     assert Settings(model="/models/mine-v12").name == "mine-v12"
     assert Settings(model="/registry/mine/v12", served_name="it").name == "it"
+
+
+def test_a_checkpoint_that_comes_with_bide_is_known_by_its_name(tmp_path: Path) -> None:
+    assert Settings(model="bide-mini").model == str(RELEASED)
+    assert Settings(model="org/name").model == "org/name"
+    assert Settings(model=str(tmp_path)).model == str(tmp_path)
