@@ -24,6 +24,9 @@ from training.world.families import draw
 from training.world.problem import Problem
 from training.world.trace import Habits
 
+TWO_THINGS = 0.45
+"""Of the look-ups that are learnt ask for two: they are the hard ones."""
+
 Make = Callable[[Problem, random.Random], Document]
 
 
@@ -39,7 +42,11 @@ def documents(
         (mix.ledgers, lambda _, rng: whole(from_ledger(rng), tokenizer, longest)),
         (
             mix.lookups,
-            lambda _, rng: whole(looked_up(lookups.draw(rng, "train"), rng), tokenizer, longest),
+            lambda _, rng: whole(
+                looked_up(lookups.draw(rng, "train", two_things=TWO_THINGS), rng),
+                tokenizer,
+                longest,
+            ),
         ),
         (
             mix.self_contained,

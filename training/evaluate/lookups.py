@@ -66,9 +66,11 @@ class Question:
 
 @dataclass(slots=True)
 class Tally:
-    """Of one method. critiques: what was said of passages, and whether it was so."""
+    """Of one method. by_facts: correct and asked, by how many numbers and passages make the answer.
+    relevance, support: what was said of passages, and whether it was so."""
 
     correct: int = 0
+    by_facts: dict[str, list[int]] = field(default_factory=dict)
     asked: int = 0
     retrieved: int = 0
     cited: int = 0
@@ -81,7 +83,12 @@ class Tally:
     def add(self, question: Question, content: str, told: Mapping[str, Any]) -> None:
         self.asked += 1
         self.retrieved += told["retrievals"] > 0
-        self.correct += sorted(numbers(plain(content))) == sorted(question.answer)
+        is_correct = sorted(numbers(plain(content))) == sorted(question.answer)
+        self.correct += is_correct
+        kind = f"{len(question.answer)} in {len(question.right)}"
+        counts = self.by_facts.setdefault(kind, [0, 0])
+        counts[0] += is_correct
+        counts[1] += 1
         texts = {each["id"]: each["text"] for each in question.documents}
         for each in told["citations"]:
             said = numbers(content[each["start"] : each["end"]])
@@ -202,7 +209,8 @@ class Examiner:
 async def examined(options: argparse.Namespace) -> dict[str, Any]:
     split: Split = options.split
     questions = list(exam(options.n, split))
-    mixed = [*questions[: options.n // 2], *self_contained(options.n // 2, split)]
+    half = (options.sweep or options.n) // 2
+    mixed = [*questions[:half], *self_contained(half, split)]
     async with httpx.AsyncClient(base_url=options.url.rstrip("/"), timeout=600) as http:
         examiner = Examiner(http, options.at_once)
         methods = {name: await examiner.tally(questions, each) for name, each in METHODS.items()}
@@ -281,6 +289,7 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--url", default="http://localhost:8000")
     made.add_argument("--n", type=int, default=500)
+    made.add_argument("--sweep", type=int, help="questions of each threshold; default: as many")
     made.add_argument("--split", choices=("dev", "test"), default="dev")
     made.add_argument("--at-once", type=int, default=16)
     made.add_argument("--json", type=Path, help="write the figures there")

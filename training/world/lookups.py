@@ -68,9 +68,15 @@ class Fact:
     count: int | None
 
 
-def draw(rng: random.Random, split: Split, phrasing: Phrasing = "seen") -> Lookup:
+def draw(
+    rng: random.Random,
+    split: Split,
+    phrasing: Phrasing = "seen",
+    two_things: float = TWO_THINGS,
+) -> Lookup:
+    """two_things: share of the questions that ask for two."""
     while True:
-        found = _draw(rng, phrasing)
+        found = _draw(rng, phrasing, two_things)
         if found.problem.split == split:
             return found
 
@@ -111,9 +117,9 @@ def ledger(rng: random.Random, facts: int, questions: int) -> tuple[list[Fact], 
     return [Fact(*key, count) for key, count in stated.items()], asked
 
 
-def _draw(rng: random.Random, phrasing: Phrasing) -> Lookup:
+def _draw(rng: random.Random, phrasing: Phrasing, two_things: float) -> Lookup:
     name = rng.choice(NAMES)
-    things = tuple(rng.sample(THINGS, 2 if rng.random() < TWO_THINGS else 1))
+    things = tuple(rng.sample(THINGS, 2 if rng.random() < two_things else 1))
     counts = {each: _count(rng) for each in things}
     if len(things) == 2:
         question = BOTH.format(first=things[0], second=things[1], name=name)

@@ -41,6 +41,7 @@ def test_answers_and_citations_are_judged(
     tally.add(QUESTION, content, told(*citations))
     assert (tally.correct, tally.rightly, tally.supported) == (correct, rightly, supported)
     assert tally.cited == len(citations)
+    assert tally.by_facts == {"1 in 1": [correct, 1]}
 
 
 def test_critiques_of_first_passages_are_kept() -> None:
