@@ -9,7 +9,7 @@ import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from math import exp
 from typing import Protocol
 
@@ -63,18 +63,19 @@ CriticOf = Callable[[Engine, Sampling], Critic]
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A critic that is asked. context: tokens that it reads at most; what asks for more is not
-    asked, and has no answer."""
+    asked, and has no answer. clean: of what the model wrote, which it reads again."""
 
     engine: Engine
     codec: Codec
     ask: Ask
     sampling: Sampling
     context: int
-    places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(16))
+    places: asyncio.Semaphore
+    clean: Callable[[str], str]
 
     async def needs_passage(self, question: str, answer: str) -> float | None:
         """Whether something is to be looked up before the answer goes on; from 0 to 1."""
-        so_far = f"So far: {answer}" if answer else ""
+        so_far = f"So far: {self.clean(answer)}" if answer else ""
         text = NEEDS.format(
             question=question, so_far=so_far, next="going on" if answer else "answering"
         )
@@ -85,12 +86,13 @@ class Asked:
         return await self._judged(text, YES_OR_NO)
 
     async def support(self, question: str, passage: Passage, statement: str) -> float | None:
-        text = SUPPORT.format(passage=passage.whole, statement=statement)
+        text = SUPPORT.format(passage=passage.whole, statement=self.clean(statement))
         return await self._judged(text, SUPPORTED)
 
     async def utility(self, question: str, answer: str) -> float | None:
         """From -1 to 1."""
-        return await self._judged(UTILITY.format(question=question, answer=answer), GRADES)
+        text = UTILITY.format(question=question, answer=self.clean(answer))
+        return await self._judged(text, GRADES)
 
     async def _judged(self, text: str, worths: Mapping[str, float]) -> float | None:
         tokens = first_tokens(self.codec, worths)
@@ -113,14 +115,15 @@ class Reflecting:
     ask: Ask
     sampling: Sampling
     context: int
+    places: asyncio.Semaphore
+    clean: Callable[[str], str]
     tokens: Reflection
-    places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(16))
 
     async def relevance(self, question: str, passage: Passage) -> float | None:
         return critique.relevance(await self._said(question, passage, ()), self.tokens)
 
     async def support(self, question: str, passage: Passage, statement: str) -> float | None:
-        said = (self.tokens.relevant, *self.codec.encode(f"{statement} "))
+        said = (self.tokens.relevant, *self.codec.encode(f"{self.clean(statement)} "))
         return critique.support(await self._said(question, passage, said), self.tokens)
 
     async def _said(self, question: str, passage: Passage, after: Sequence[int]) -> Probabilities:

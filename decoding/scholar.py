@@ -207,7 +207,8 @@ class Research:
 
     async def _feedback(self, draft: Draft) -> Sequence[tuple[str, str]]:
         most = self._config.points
-        shown = {"draft": draft.text, "most": str(most)}
+        clean = self._of.neutralizer.text
+        shown = {"draft": clean(draft.text), "most": str(most)}
         ask, cited = self._of.ask, self._holding(draft)
         prompt, _ = self._showing(prompts.FEEDBACK, ask, FEEDBACK_TOKENS, cited, **shown)
         said = await self._said(prompt, FEEDBACK_TOKENS, prompts.grammar(most))
@@ -215,7 +216,6 @@ class Research:
         if points is None:
             self._note("feedback", 0, "not readable" if said.is_whole else "cut")
             return []
-        clean = self._of.neutralizer.text
         found = [(clean(comment), clean(query)) for comment, query in points[:most] if comment]
         self._note("feedback", len(found), "done")
         return found
@@ -238,7 +238,7 @@ class Research:
 
     async def _revised(self, draft: Draft, points: Sequence[tuple[str, str]]) -> Draft:
         said = "\n".join(f"- {comment}" for comment, _ in points)
-        more = {"draft": draft.text, "points": said}
+        more = {"draft": self._of.neutralizer.text(draft.text), "points": said}
         return await self._write("revise", prompts.REVISE, self._holding(draft), **more)
 
     def _holding(self, draft: Draft) -> list[int]:

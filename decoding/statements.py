@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decoding.sentences import UNFINISHED
 
 MARK = re.compile(
-    r"""(?P<code> `[^`\n]*` )
+    r"""(?P<code> (?s: ```.*?(?:```|\Z)) | `[^`\n]*` )
       | [^\S\n]{0,8} [\[【] (?P<numbers> \d{1,3} (?: \s? [,;–-] \s? \d{1,3} )* ) [\]】] (?! \( )
     """,
     re.VERBOSE,
@@ -17,7 +17,8 @@ MARK = re.compile(
 MARKS = r"(?: [^\S\n]{0,8} [\[【] \d [\d,;–\s-]{0,60} [\]】] )*"
 
 SENTENCE = re.compile(
-    rf"""(?=[^\n]) [^\n]*?
+    rf"""(?s: ```.*?(?:```|\Z))
+      | (?=[^\n]) [^\n]*?
         (?: (?<![.!?…]) [.!?…]++ ["'”’)*_]{{0,4}} {MARKS} (?=\s|$)
           | [。！？]++ {MARKS}
           | (?=\n|$) )
@@ -52,7 +53,7 @@ def statements(text: str, known: Collection[int]) -> list[Statement]:
     """
     found: list[Statement] = []
     end = 0
-    for first, last in _sentences(text):
+    for first, last in sentences(text):
         words = text[first:last].lstrip()
         before = text[end:last][: len(text[end:last]) - len(words)]
         end = last
@@ -70,7 +71,7 @@ def text_of(found: Sequence[Statement]) -> str:
     return "".join(f"{each.before}{each.text}{each.marks}" for each in found)
 
 
-def _sentences(text: str) -> Iterator[tuple[int, int]]:
+def sentences(text: str) -> Iterator[tuple[int, int]]:
     """Where they begin and end."""
     first: int | None = None
     for match in SENTENCE.finditer(text):

@@ -8,16 +8,19 @@ import argparse
 import asyncio
 import json
 import os
+import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import httpx
 from rich.progress import Progress
 
 from decoding.critic import NEEDS, RELEVANCE, SUPPORT, UTILITY
 from decoding.passages import Passage
-from training.data.reflections import RANK, Support, answered, reflected
+from decoding.together import together
+from training.data.reflections import RANK, Answered, Support, answered, reflected
 from training.data.sources import RowError, in_files
 from training.stages import Source
 from training.verifiers.judge import JudgeFailed
@@ -25,12 +28,20 @@ from training.verifiers.judge import JudgeFailed
 SECONDS = 120.0
 """That one judgement may take."""
 
+TOO_MANY = 429
+
 
 class HttpCritic:
     """Labels by questions of one word, greedily."""
 
-    def __init__(self, client: httpx.AsyncClient, model: str = "") -> None:
+    def __init__(
+        self,
+        client: httpx.AsyncClient,
+        model: str = "",
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         self._client, self._named = client, {"model": model} if model else {}
+        self._sleep = sleep
 
     async def needs_passage(self, question: str) -> bool:
         text = NEEDS.format(question=question, so_far="", next="answering")
@@ -50,58 +61,94 @@ class HttpCritic:
         return int(await self._answer(text, ("1", "2", "3", "4", "5")))
 
     async def _answer(self, text: str, words: tuple[str, ...]) -> str:
-        """The one of these that the model says first. Raises JudgeFailed for none of them."""
+        """The one of these that the model says. Raises JudgeFailed for none, and for several."""
         messages = [{"role": "user", "content": text}]
-        body = {"messages": messages, "temperature": 0, **self._named}
-        try:
-            reply = await self._client.post("chat/completions", json=body)
-            reply.raise_for_status()
-            said = str(reply.json()["choices"][0]["message"]["content"])
-        except (httpx.HTTPError, ValueError, LookupError, TypeError) as error:
-            url = self._client.base_url
-            raise JudgeFailed(f"judge: no answer from {url}: {error!r}") from error
-        found = {said.lower().find(word.lower()): word for word in words}
-        found.pop(-1, None)
-        if not found:
-            raise JudgeFailed(f"judge: none of {', '.join(words)} in {said[-80:]!r}")
-        return found[min(found)]
+        said = await self._said({"messages": messages, "temperature": 0, **self._named})
+        by_lower = {word.lower(): word for word in words}
+        found = [each.lower() for each in re.findall(r"\w+", said) if each.lower() in by_lower]
+        is_first = re.match(r"\W*(\w+)", said)
+        if is_first and is_first[1].lower() in by_lower:
+            return by_lower[is_first[1].lower()]
+        if len(set(found)) == 1:
+            return by_lower[found[0]]
+        raise JudgeFailed(f"judge: not one of {', '.join(words)} in {said[-80:]!r}")
+
+    async def _said(self, body: Mapping[str, Any]) -> str:
+        """Raises JudgeFailed where there is no answer, though it was asked for several times."""
+        for wait in (1.0, 4.0, 16.0, None):
+            try:
+                reply = await self._client.post("chat/completions", json=body)
+                reply.raise_for_status()
+                said = reply.json()["choices"][0]["message"]["content"]
+            except httpx.HTTPError as error:
+                if wait is None or not _passes(error):
+                    raise self._no_answer(error) from error
+                await self._sleep(wait)
+                continue
+            except (ValueError, LookupError, TypeError) as error:
+                raise self._no_answer(error) from error
+            if not isinstance(said, str):
+                raise JudgeFailed("judge: its answer has no text")
+            return said
+        raise AssertionError("the last try returns or raises")
+
+    def _no_answer(self, error: Exception) -> JudgeFailed:
+        return JudgeFailed(f"judge: no answer from {self._client.base_url}: {error!r}")
 
 
-async def label(rows: Path, out: Path, critic: HttpCritic, at_once: int) -> int:
-    """Rows go to `out` in their order as they are done; those that are there are not done again.
+def _passes(error: httpx.HTTPError) -> bool:
+    """Whether it may be gone the next time."""
+    if isinstance(error, httpx.HTTPStatusError):
+        return error.response.status_code == TOO_MANY or error.response.is_server_error
+    return True
 
-    Returns how many were labelled. Raises RowError and JudgeFailed; what was done is kept.
+
+async def label(rows: Path, out: Path, critic: HttpCritic, at_once: int) -> tuple[int, list[str]]:
+    """Rows go to `out` as they are done, each with its number; those that are there are not done
+    again.
+
+    Returns how many were labelled, and why others could not be. Raises RowError for rows that are
+    none, before anything is asked.
     """
     found = [answered(row) for row in in_files([Source(path=str(rows))])]
-    done = _done(out)
+    if not found:
+        raise RowError(f"{rows}: there are no rows in it, or it is no JSONL file")
+    there = _there(out)
+    failed: list[str] = []
+    room = asyncio.Semaphore(at_once)
     with out.open("a", encoding="utf-8") as lines, Progress(transient=True) as progress:
-        task = progress.add_task("labelled", total=len(found), completed=done)
-        for first in range(done, len(found), at_once):
-            batch = found[first : first + at_once]
-            said = await asyncio.gather(*(reflected(row, critic) for row in batch))
-            for row, answer in zip(batch, said, strict=True):
-                lines.write(_line({"question": row.question, "answer": answer}))
+        task = progress.add_task("labelled", total=len(found), completed=len(there))
+
+        async def one(number: int, row: Answered) -> int:
+            async with room:
+                try:
+                    answer = await reflected(row, critic)
+                except JudgeFailed as error:
+                    failed.append(f"row {number}: {error}")
+                    return 0
+            line = {"row": number, "question": row.question, "answer": answer}
+            lines.write(json.dumps(line, ensure_ascii=False) + "\n")
             lines.flush()
-            progress.advance(task, len(batch))
-    return len(found) - done
+            progress.advance(task)
+            return 1
+
+        left = [(number, row) for number, row in enumerate(found, 1) if number not in there]
+        done = await together([one(number, row) for number, row in left])
+    return sum(done), failed
 
 
-def _done(out: Path) -> int:
-    """Whole lines that are there; half a line, of a run that was killed, is taken away."""
+def _there(out: Path) -> set[int]:
+    """Rows that were labelled; half a line, of a run that was killed, is taken away."""
     if not out.exists():
-        return 0
+        return set()
     text = out.read_bytes()
-    whole = text[: text.rfind(b"\n") + 1]
-    if len(whole) < len(text):
-        out.write_bytes(whole)
-    return whole.count(b"\n")
+    whole = text.rfind(b"\n") + 1
+    with out.open("r+b") as file:
+        file.truncate(whole)
+    return {int(json.loads(line)["row"]) for line in text[:whole].splitlines()}
 
 
-def _line(row: Mapping[str, str]) -> str:
-    return json.dumps(row, ensure_ascii=False) + "\n"
-
-
-async def labelled(options: argparse.Namespace) -> int:
+async def labelled(options: argparse.Namespace) -> tuple[int, list[str]]:
     key = os.environ.get("BIDE_JUDGE_KEY")
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     url = options.url.rstrip("/") + "/"
@@ -115,12 +162,14 @@ def main() -> int:
     if not options.url:
         parser().error("--url or BIDE_JUDGE_URL should say the judge's server")
     try:
-        count = asyncio.run(labelled(options))
-    except (JudgeFailed, RowError) as error:
+        count, failed = asyncio.run(labelled(options))
+    except RowError as error:
         print(f"reflect: {error}", file=sys.stderr)
         return 1
     print(f"{count} rows labelled")
-    return 0
+    for each in failed:
+        print(f"reflect: {each}", file=sys.stderr)
+    return 1 if failed else 0
 
 
 def parser() -> argparse.ArgumentParser:

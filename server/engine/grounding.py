@@ -41,7 +41,10 @@ def self_rag(
         )
         if model.reflection is not None:
             return ReflectiveWriter(*told, model.reflection)
-        critic = Asked(engine, model.codec, ask, sampling, model.max_model_len, places)
+        critic = Asked(
+            *(engine, model.codec, ask, sampling, model.max_model_len, places),
+            harmless(model).text,
+        )
         return PromptedWriter(*told, question, converse, critic)
 
     found = Neutral(retriever, harmless(model))
@@ -59,11 +62,9 @@ def scholar(
     """ask, converse: a message by itself, and in the place of the chat's last one."""
 
     def critic(engine: Engine, sampling: Sampling) -> Critic:
-        told = engine, model.codec, ask, sampling, model.max_model_len
         places = asyncio.Semaphore(AT_ONCE)
-        if model.reflection is None:
-            return Asked(*told, places)
-        return Reflecting(*told, model.reflection, places)
+        told = engine, model.codec, ask, sampling, model.max_model_len, places, clean.text
+        return Asked(*told) if model.reflection is None else Reflecting(*told, model.reflection)
 
     clean = harmless(model)
     return Scholar(

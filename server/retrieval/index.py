@@ -77,7 +77,8 @@ class Index:
         self._settling: set[asyncio.Task[None]] = set()
 
     async def count(self) -> int:
-        """Passages."""
+        """Passages. Raises SearchUnavailable."""
+        self._check_there()
         return int(await self._table.count_rows())
 
     async def upsert(self, documents: Sequence[Document]) -> int:
@@ -116,6 +117,7 @@ class Index:
 
     async def missing(self, digests: dict[str, str]) -> list[str]:
         """Of these documents, those that are not there with this digest."""
+        self._check_there()
         if not digests:
             return []
         query = self._table.query().where(_of(list(digests))).select(["document", "digest"])
@@ -136,6 +138,7 @@ class Index:
             rows = await self._by_words(query, count)
             return [Found(_passage(row), float(row["_score"])) for row in rows]
         vector = await embedder.query(query)
+        self._check_there()
         deep = max(count, DEEP)
         near = self._table.query().nearest_to(vector).column("vector").limit(deep)
         found = fused([await self._by_words(query, deep), await near.to_list()])
@@ -174,9 +177,10 @@ class Index:
             raise SearchUnavailable("index: it was dropped meanwhile", "index")
 
     async def drop(self) -> None:
-        """No change comes after it."""
+        """No search begins after it, and no change comes after it."""
+        self._is_dropped = True
         async with self._changing:
-            self._is_dropped = True
+            pass  # a change that is under way is waited for
         await self.close()
 
     async def close(self) -> None:

@@ -55,6 +55,7 @@ class Indexes:
         """Raises IndexRefused for a name that cannot be, or is there already."""
         if not NAME.fullmatch(name):
             raise IndexRefused(f"name: {name!r} should be letters, digits, - and _", "name")
+        size = None if self._embedder is None else await self._embedder.size()
         async with self._lock:
             if name in await self.names():
                 raise IndexRefused(f"name: there is an index {name!r} already", "name")
@@ -64,7 +65,6 @@ class Indexes:
             fields: list[Any] = [(each, pa.string()) for each in texts]
             made_with = {}
             if self._embedder is not None:
-                size = await self._embedder.size()
                 fields.append(("vector", pa.list_(pa.float32(), size)))
                 made_with = {EMBEDDER: self._embedder.name}
             schema = pa.schema(fields, metadata=made_with)
@@ -74,6 +74,8 @@ class Indexes:
 
     async def get(self, name: str) -> Index:
         """Raises UnknownIndex."""
+        if name in self._open:  # nobody waits for an index that is being made or dropped
+            return self._open[name]
         async with self._lock:
             return await self._get(name)
 
@@ -101,10 +103,12 @@ class Indexes:
 
     async def drop(self, name: str) -> None:
         """Raises UnknownIndex."""
+        index = await self.get(name)
+        await index.drop()
         async with self._lock:
-            await (await self._get(name)).drop()
-            await (await self._connected()).drop_table(name)
-            del self._open[name]
+            if self._open.get(name) is index:
+                await (await self._connected()).drop_table(name)
+                del self._open[name]
 
     async def close(self) -> None:
         for index in self._open.values():

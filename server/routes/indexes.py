@@ -1,5 +1,6 @@
 """`/v1/indexes`: documents that answers may rest on. Changes are for admins; all may search."""
 
+from contextlib import suppress
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
@@ -7,6 +8,7 @@ from pydantic import Field
 
 from server import openapi
 from server.auth import ADMIN
+from server.errors import SearchUnavailable, UnknownIndex
 from server.retrieval.index import Document
 from server.schema.thinking import Strict
 from server.state import State
@@ -54,9 +56,11 @@ class SearchRequest(Strict):
 
 @router.get("", responses=openapi.refusals())
 async def list_indexes(request: Request) -> dict[str, Any]:
-    indexes = State.of(request).indexes
-    names = await indexes.names()
-    return {"indexes": [{"name": name, "passages": await _count(request, name)} for name in names]}
+    found = []
+    for name in await State.of(request).indexes.names():
+        with suppress(UnknownIndex, SearchUnavailable):  # it may have been dropped meanwhile
+            found.append({"name": name, "passages": await _count(request, name)})
+    return {"indexes": found}
 
 
 @router.post("", dependencies=[ADMIN], responses=openapi.refusals(*openapi.BODY, 403, 409))

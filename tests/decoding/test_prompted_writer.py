@@ -35,7 +35,7 @@ def writer(
     context: int = 2000,
 ) -> PromptedWriter:
     places = asyncio.Semaphore(16)
-    critic = Asked(engine, CODEC, ask, sampling, context, places)
+    critic = Asked(engine, CODEC, ask, sampling, context, places, str)
     reads = CODEC, frozenset([END]), context, Weights(), places
     return PromptedWriter(engine, tuple(prompt), sampling, *reads, "Q?", ask, critic)
 

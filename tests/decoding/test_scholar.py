@@ -63,7 +63,8 @@ def feedback(*points: tuple[str, str]) -> str:
 
 def critic_of(context: int) -> CriticOf:
     def critic(engine: Engine, sampling: Sampling) -> Critic:
-        return Asked(engine, CODEC, ask, sampling, context)
+        clean = Neutralizer(CODEC, ("<|end|>",), frozenset([END])).text
+        return Asked(engine, CODEC, ask, sampling, context, asyncio.Semaphore(16), clean)
 
     return critic
 
@@ -332,7 +333,7 @@ async def test_usage_is_never_below_nothing() -> None:
             yield Chunk(tuple(codec.encode(draft)), draft, "stop", codec.encode("<|end|>")[0])
 
     def critic(engine: Engine, sampling: Sampling) -> Critic:
-        return Asked(engine, codec, codec.encode, sampling, 4000)
+        return Asked(engine, codec, codec.encode, sampling, 4000, asyncio.Semaphore(16), str)
 
     policy = Scholar(
         *(NO_ROUNDS, codec, frozenset(codec.encode("<|end|>")), Told({}), QUESTION),

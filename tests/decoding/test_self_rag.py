@@ -425,3 +425,24 @@ async def test_where_nothing_is_supported_there_is_no_answer() -> None:
         final = events[-1]
         assert isinstance(final, Final)
         assert final.finish == "length"
+
+
+async def test_what_cannot_win_any_more_is_not_gone_on_with() -> None:
+    """On the river a perfect answer that has ended; on the tower one that says nothing of it."""
+
+    def say(prompt: str) -> tuple[str, Mapping[str, float]]:
+        if "bridges" in prompt.rpartition(N.paragraph)[2]:
+            best = {N.relevant: 1.0, N.fully: 1.0, N.utilities[4]: 1.0}
+            return f"{N.relevant}It has 3.{N.fully}{N.utilities[4]}<|end|>", best
+        said = f"{N.irrelevant}I do not know.{N.unsupported}{N.retrieval}"
+        return said, {N.irrelevant: 1.0, N.unsupported: 1.0, N.retrieval: 1.0}
+
+    events, engine = await run(say, SelfRagConfig(mode="always", max_segments=3))
+    assert content(events) == "It has 3. [1]"
+    assert len(engine.prompts) == 2
+    config = SelfRagConfig(mode="always", max_segments=3)
+    policy = SelfRag(config, CODEC, Given([RIVER, TOWER]), "Q?", writer_of(config), exhaustive=True)
+    whole = Scripted(say)
+    found = [each async for each in policy.run(whole, PROMPT, Sampling(300, temperature=0.0))]
+    assert content(found) == content(events)
+    assert len(whole.prompts) > 2

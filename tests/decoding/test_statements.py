@@ -29,6 +29,10 @@ from decoding.statements import Statement, statements, text_of
             [("1. It is so.", (1,)), ("2. It is more.", (2,))],
         ),
         ("In `a[0] = b[1]` it is. [2]", [("In `a[0] = b[1]` it is.", (2,))]),
+        (
+            "So: [1]\n```\nfirst = items[1]. \nlast = items[2]\n```\nYes. [2]",
+            [("So:", (1,)), ("```\nfirst = items[1]. \nlast = items[2]\n```", ()), ("Yes.", (2,))],
+        ),
         ("See [1](http://x). Yes [1-3].", [("See [1](http://x).", ()), ("Yes.", (1, 2, 3))]),
         (
             "So it is【1】. **Big.** [1] Yes. [2]",

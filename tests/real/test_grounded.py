@@ -109,9 +109,7 @@ async def test_research_goes_through_all_its_stages(reader: Reader) -> None:
     assert min(relevance[each] for each in question.right) > max(
         [relevance[each] for each in relevance if each not in question.relevant], default=0.0
     )
-    for each in choice.scholar["citations"]:
-        assert choice.message.content[each["start"] : each["end"]]
-    assert choice.scholar["final"]["precision"] in (None, 1.0)
+    assert choice.scholar["final"]["statements"] > 0
 
 
 async def test_a_folder_of_markdown_is_researched(reader: Reader, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol
 
 from decoding.passages import Passage, neutral
 from decoding.reflection import ReflectionNames
-from decoding.statements import statements
+from decoding.statements import sentences
 from training.data.sources import Row, RowError
 
 Support = Literal["Fully", "Partially", "No"]
@@ -77,12 +77,13 @@ async def reflected(row: Answered, labels: Labels) -> str:
         return f"{NAMES.no_retrieval}{row.answer}{utility}"
     relevant = [each for each in row.passages if await labels.is_relevant(row.question, each)]
     text, last = "", None
-    for sentence in statements(row.answer, ()):
-        said = f"{sentence.before}{sentence.text}"
-        passage, support = await _best(relevant, sentence.text, labels)
+    end = 0
+    for first, last_of_it in sentences(row.answer):
+        said = row.answer[end:last_of_it].lstrip(" ")  # behind each there is a space already
+        end = last_of_it
+        passage, support = await _best(relevant, row.answer[first:end].strip(), labels)
         if passage is None:
-            first = row.passages[0]
-            text += f"{_read(first)}{NAMES.irrelevant}{said} {NAMES.unsupported}"
+            text += f"{_read(row.passages[0])}{NAMES.irrelevant}{said} {NAMES.unsupported}"
             last = None
         else:
             again = passage == last

@@ -210,7 +210,7 @@ async def examined(options: argparse.Namespace) -> dict[str, Any]:
     split: Split = options.split
     questions = list(exam(options.n, split))
     half = (options.sweep or options.n) // 2
-    mixed = [*questions[:half], *self_contained(half, split)]
+    mixed = [*exam(half, split), *self_contained(half, split)]
     async with httpx.AsyncClient(base_url=options.url.rstrip("/"), timeout=600) as http:
         examiner = Examiner(http, options.at_once)
         methods = {name: await examiner.tally(questions, each) for name, each in METHODS.items()}
@@ -281,6 +281,12 @@ def main() -> int:
     return 0
 
 
+def at_least_two(text: str) -> int:
+    if int(text) < 2:
+        raise argparse.ArgumentTypeError("should be 2 at least: half of them need no passage")
+    return int(text)
+
+
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="python -m training.evaluate.lookups",
@@ -288,8 +294,10 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     made.add_argument("--url", default="http://localhost:8000")
-    made.add_argument("--n", type=int, default=500)
-    made.add_argument("--sweep", type=int, help="questions of each threshold; default: as many")
+    made.add_argument("--n", type=at_least_two, default=500)
+    made.add_argument(
+        "--sweep", type=at_least_two, help="questions of each threshold; default: as many"
+    )
     made.add_argument("--split", choices=("dev", "test"), default="dev")
     made.add_argument("--at-once", type=int, default=16)
     made.add_argument("--json", type=Path, help="write the figures there")

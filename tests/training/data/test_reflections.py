@@ -51,9 +51,9 @@ async def test_sentences_stand_on_what_supports_them_best() -> None:
     assert await reflected(found, Rules()) == (
         "[Retrieval]<paragraph>Ulm\nIt has 3 bridges and is 41 long.</paragraph>"
         "[Relevant]It has 3 bridges. [Fully supported]"
-        "[Continue to Use Evidence] It is 41 long. [Fully supported]"
+        "[Continue to Use Evidence]It is 41 long. [Fully supported]"
         "[Retrieval]<paragraph>Ulm\nIt is old.</paragraph>"
-        "[Relevant] It seems old. [Partially supported][Utility:4]"
+        "[Relevant]It seems old. [Partially supported][Utility:4]"
     )
 
 
@@ -61,6 +61,12 @@ async def test_what_supports_fully_is_not_compared_further() -> None:
     rules = Rules()
     await reflected(row("It has 3 bridges.", ULM, OLD), rules)
     assert rules.asked == [("0", "It has 3 bridges.")]
+
+
+async def test_an_answer_keeps_its_brackets_and_its_lines() -> None:
+    said = await reflected(row("The list is [1, 2].\n- It has 3.", ULM), Rules())
+    assert "[Relevant]The list is [1, 2]. [No support / Contradictory]" in said
+    assert "[Continue to Use Evidence]\n- It has 3. [Fully supported]" in said
 
 
 async def test_where_nothing_is_relevant_the_first_passage_shows_it() -> None:
@@ -111,6 +117,6 @@ async def test_passages_are_not_learnt_and_their_markers_are() -> None:
     marked = f"{N.paragraph}{N.end_of_paragraph}"
     assert learnt == (
         f"[Retrieval]{marked}[Relevant]It has 3 bridges. [Fully supported]"
-        f"[Retrieval]{marked}[Relevant] It seems old. [Partially supported][Utility:4]<|end|>"
+        f"[Retrieval]{marked}[Relevant]It seems old. [Partially supported][Utility:4]<|end|>"
     )
     assert said in tokenizer.decode(found.ids)
