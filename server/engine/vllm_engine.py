@@ -451,6 +451,9 @@ def engine_args(settings: Settings) -> AsyncEngineArgs:
     """
     # A fork would hold the connections of clients open, and a thread's locks shut.
     os.environ.setdefault("VLLM_WORKER_MULTIPROC_METHOD", "spawn")
+    # transformers imports scikit-learn where it is installed (bide[vectors]), whose joblib makes a
+    # semaphore that an engine which is killed would leave behind.
+    os.environ.setdefault("JOBLIB_MULTIPROCESSING", "0")
     common: dict[str, Any] = {
         "model": settings.model,
         "dtype": settings.dtype,
