@@ -97,12 +97,13 @@ class Asked:
     async def _judged(self, text: str, worths: Mapping[str, float]) -> float | None:
         tokens = first_tokens(self.codec, worths)
         # An engine may tell the likeliest tokens alone: the one that is drawn is always told.
-        bound = replace(self.sampling, grammar=Grammar("choice", json.dumps(list(worths))))
+        bound = Grammar("choice", json.dumps(list(worths)))
         async with self.places:
             prompt = self.ask(text)
             if len(prompt) >= self.context:
                 return None
-            found = await first_probabilities(self.engine, prompt, bound, tuple(tokens))
+            told = tuple(tokens)
+            found = await first_probabilities(self.engine, prompt, self.sampling, told, bound)
         return critique.share(found, tokens)
 
 
@@ -127,13 +128,12 @@ class Reflecting:
         return critique.support(await self._said(question, passage, said), self.tokens)
 
     async def _said(self, question: str, passage: Passage, after: Sequence[int]) -> Probabilities:
-        free = replace(self.sampling, grammar=None)
         async with self.places:
             read = read_in(passage, self.tokens, self.codec)
             prompt = (*self.ask(question), *read, *after)
             if len(prompt) >= self.context:
                 return {}
-            return await first_probabilities(self.engine, prompt, free, self.tokens.told)
+            return await first_probabilities(self.engine, prompt, self.sampling, self.tokens.told)
 
 
 def read_in(passage: Passage, tokens: Reflection, codec: Codec) -> tuple[int, ...]:
@@ -143,9 +143,13 @@ def read_in(passage: Passage, tokens: Reflection, codec: Codec) -> tuple[int, ..
 
 
 async def first_probabilities(
-    engine: Engine, prompt: Sequence[int], sampling: Sampling, told: tuple[int, ...]
+    engine: Engine,
+    prompt: Sequence[int],
+    sampling: Sampling,
+    told: tuple[int, ...],
+    grammar: Grammar | None = None,
 ) -> Probabilities:
-    """Of these tokens, where the model goes on from the prompt, by one that a grammar may bind."""
+    """Of these tokens, where the model goes on from the prompt. grammar: of the one it draws."""
     asked = replace(
         sampling,
         max_tokens=1,
@@ -154,6 +158,7 @@ async def first_probabilities(
         ignore_eos=True,
         aside=True,
         stop=(),
+        grammar=grammar,
         logprobs=None,
     )
     found: dict[int, float] = {}

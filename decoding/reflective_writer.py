@@ -36,8 +36,7 @@ class ReflectiveWriter:
         if so_far:
             return so_far[-1].retrieval
         told = self.tokens.told
-        free = replace(self.sampling, grammar=None)
-        found = await first_probabilities(self.engine, self.prompt, free, told)
+        found = await first_probabilities(self.engine, self.prompt, self.sampling, told)
         return critique.retrieval(found, self.tokens)
 
     def has_room(self, so_far: Sequence[Segment], branch: Branch) -> bool:

@@ -272,7 +272,7 @@ class Research:
 
         numbers: list[int] = []
         left = room - len(prompt(()))
-        others = [each for each in self._shelf.best(len(self._shelf)) if each not in first]
+        others = [each for each in self._shelf.best_first if each not in first]
         for number in [*first, *others]:
             cost = len(self._of.codec.encode(f"{self._shelf.page([number])}\n\n"))
             if cost <= left and len(numbers) < max(self._config.top_k, len(first)):

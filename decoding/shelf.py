@@ -20,9 +20,6 @@ class Shelf:
     def __getitem__(self, number: int) -> Passage:
         return self._passages[number - 1]
 
-    def __contains__(self, number: int) -> bool:
-        return 1 <= number <= len(self._passages)
-
     def __len__(self) -> int:
         return len(self._passages)
 
@@ -47,9 +44,10 @@ class Shelf:
     def relevance(self, number: int) -> float | None:
         return self._relevance.get(number)
 
-    def best(self, count: int) -> Sequence[int]:
+    @property
+    def best_first(self) -> Sequence[int]:
         """By relevance, those that were not judged last; of equal ones the one found first."""
-        return sorted(self.numbers, key=self._rank)[:count]
+        return sorted(self.numbers, key=self._rank)
 
     def page(self, numbers: Iterable[int]) -> str:
         """As a writer reads them; no line in a passage begins as the next one would."""

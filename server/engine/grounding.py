@@ -33,6 +33,8 @@ def self_rag(
 ) -> SelfRag:
     """ask, converse: a message by itself, and in the place of the chat's last one."""
 
+    clean = harmless(model)
+
     def writer(engine: Engine, prompt: Sequence[int], sampling: Sampling) -> Writer:
         places = asyncio.Semaphore(AT_ONCE)
         told = (
@@ -43,12 +45,11 @@ def self_rag(
             return ReflectiveWriter(*told, model.reflection)
         critic = Asked(
             *(engine, model.codec, ask, sampling, model.max_model_len, places),
-            harmless(model).text,
+            clean.text,
         )
         return PromptedWriter(*told, question, converse, critic)
 
-    found = Neutral(retriever, harmless(model))
-    return SelfRag(config, model.codec, found, question, writer)
+    return SelfRag(config, model.codec, Neutral(retriever, clean), question, writer)
 
 
 def scholar(

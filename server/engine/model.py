@@ -4,6 +4,7 @@ import copy
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from decoding import reflection
@@ -220,14 +221,14 @@ class Model:
         """Of a raw prompt, about whose thinking nothing is to be done."""
         return plain(self.turn_ends, scores=scores)
 
-    @property
+    @cached_property
     def control_ids(self) -> frozenset[int]:
         """Tokens that are more than text to this model."""
         added = [token for text, token in self._tokenizer.get_added_vocab().items() if _says(text)]
         found = frozenset((*added, *self._tokenizer.all_special_ids, *self.turn_ends))
         return found if self.reflection is None else found | self.reflection.ids
 
-    @property
+    @cached_property
     def controls(self) -> tuple[str, ...]:
         """Texts that are more than text to this model."""
         found = {*self._tokenizer.get_added_vocab(), *self._tokenizer.all_special_tokens}
